@@ -1,0 +1,169 @@
+//! Errors on the wire: RFC 9457 problem details with a stable code.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)*) => {
+        /// What went wrong, for programs: stable, and registered only here.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $(
+                $(#[$doc])*
+                #[serde(rename = $code)]
+                $variant,
+            )*
+        }
+
+        impl ErrorCode {
+            /// Every code, in the order of their statuses.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The code as it stands in a problem.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+
+            /// The HTTP status that always goes with it.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status),* }
+            }
+
+            /// The sentence that always goes with it.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A user or session id is not `[A-Za-z0-9_-]{1,64}`.
+    InvalidId = "INVALID_ID", 400, "The id is not valid";
+    /// The body is not JSON.
+    InvalidJson = "INVALID_JSON", 400, "The body is not valid JSON";
+    /// A field, a query parameter or a header has a value that is not allowed.
+    ValidationFailed = "VALIDATION_FAILED", 400, "The request is not valid";
+    /// The cursor did not come from this server.
+    InvalidCursor = "INVALID_CURSOR", 400, "The cursor is not valid";
+    /// No token was sent, and one is needed.
+    AuthRequired = "AUTH_REQUIRED", 401, "A token is needed";
+    /// The token is not one of ours, or not valid now.
+    AuthTokenInvalid = "AUTH_TOKEN_INVALID", 401, "The token is not valid";
+    /// The token was valid and has expired.
+    AuthTokenExpired = "AUTH_TOKEN_EXPIRED", 401, "The token has expired";
+    /// The user id or the password is wrong.
+    AuthCredentialsInvalid = "AUTH_CREDENTIALS_INVALID", 401, "The credentials are not valid";
+    /// The token is valid and does not give this right.
+    Forbidden = "FORBIDDEN", 403, "This belongs to someone else";
+    /// No such route.
+    NotFound = "NOT_FOUND", 404, "There is nothing here";
+    /// No such session, or it has expired.
+    SessionNotFound = "SESSION_NOT_FOUND", 404, "There is no such session";
+    /// No such template in the gallery.
+    TemplateNotFound = "TEMPLATE_NOT_FOUND", 404, "There is no such template";
+    /// The route exists and does not take this method.
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, "The method is not allowed here";
+    /// The session id is taken.
+    SessionExists = "SESSION_EXISTS", 409, "The session exists already";
+    /// `If-Match` names another revision than the current one.
+    PreconditionFailed = "PRECONDITION_FAILED", 412, "The session has changed";
+    /// The body is larger than the server takes.
+    BodyTooLarge = "BODY_TOO_LARGE", 413, "The body is too large";
+    /// The body is not declared as JSON.
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, "The body must be JSON";
+    /// The template does not compile.
+    TemplateInvalid = "TEMPLATE_INVALID", 422, "The template does not compile";
+    /// The template compiles and does not render with these args.
+    RenderFailed = "RENDER_FAILED", 422, "The template does not render";
+    /// What the template renders to is not well-formed SVG.
+    NotSvg = "NOT_SVG", 422, "The result is not well-formed SVG";
+    /// The template, its args or its result passes a limit.
+    RenderLimit = "RENDER_LIMIT", 422, "A rendering limit was reached";
+    /// Something broke here; the log knows what.
+    Internal = "INTERNAL", 500, "Something went wrong on the server";
+    /// The store cannot be reached.
+    StoreUnavailable = "STORE_UNAVAILABLE", 503, "The store cannot be reached";
+    /// A part of the server that it needs does not work; the errors name it.
+    NotReady = "NOT_READY", 503, "The server is not ready";
+    /// The server is stopping.
+    Draining = "DRAINING", 503, "The server is stopping";
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One fault in one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FieldError {
+    /// Which field: a JSON pointer (RFC 6901) into the body, or the name of a query
+    /// parameter, path segment or header.
+    #[cfg_attr(feature = "openapi", schema(example = "/ttl_seconds"))]
+    pub pointer: String,
+    /// What is wrong with it.
+    pub code: ErrorCode,
+    /// What is wrong and what would be right, in words.
+    pub detail: String,
+    /// For a fault in a template: the line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// For a fault in a template: the column, from 1, in characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+}
+
+/// An error answer: `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// Always `about:blank`: the code says more than a URL would.
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(example = "about:blank"))]
+    pub kind: String,
+    /// The sentence that goes with the code.
+    pub title: String,
+    /// The HTTP status, again.
+    #[cfg_attr(feature = "openapi", schema(example = 404))]
+    pub status: u16,
+    /// What happened here and what would help, in words.
+    pub detail: String,
+    /// The path that was asked for.
+    #[cfg_attr(feature = "openapi", schema(example = "/api/user/alice/session/chart"))]
+    pub instance: String,
+    /// What went wrong, for programs.
+    pub code: ErrorCode,
+    /// The W3C trace id of this request, for a question to the operator.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")
+    )]
+    pub trace_id: String,
+    /// The faults, field by field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_the_same_word_everywhere() {
+        for &code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b == b'_')
+            );
+            assert!((400..600).contains(&code.status()), "{code}");
+        }
+    }
+}

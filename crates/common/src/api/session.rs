@@ -1,0 +1,160 @@
+//! Sessions on the wire.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::Args;
+
+/// Who may watch a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Anyone who knows the URL.
+    #[default]
+    Public,
+    /// Its owner.
+    Private,
+}
+
+/// What one sends to create a session.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreateSession {
+    /// The name: `[A-Za-z0-9_-]{1,64}`; a random one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "chart", pattern = "^[A-Za-z0-9_-]{1,64}$")
+    )]
+    pub session_id: Option<String>,
+    /// A Tera template that renders to SVG. Either this or `template_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "<svg xmlns=\"http://www.w3.org/2000/svg\"><text y=\"20\">{{ value }}</text></svg>"
+        )
+    )]
+    pub template: Option<String>,
+    /// A template of the gallery, by name; its sample args stand in when `args` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "badge"))]
+    pub template_name: Option<String>,
+    /// The first args; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub args: Option<Args>,
+    /// Lifetime in seconds; an hour when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = 3_600, minimum = 1))]
+    pub ttl_seconds: Option<u64>,
+    /// The lifetime in words, such as `1d` or `2h 30m`. Either this or `ttl_seconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "1d"))]
+    pub expire: Option<String>,
+    /// Who may watch; everyone when absent. A public session cannot be private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+}
+
+/// What one sends to change a session. What is absent stays as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UpdateSession {
+    /// Replaces all args.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub args: Option<Args>,
+    /// Replaces the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// A new lifetime in seconds, counted from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = 3_600, minimum = 1))]
+    pub ttl_seconds: Option<u64>,
+    /// The new lifetime in words. Either this or `ttl_seconds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "1d"))]
+    pub expire: Option<String>,
+    /// Who may watch from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+}
+
+/// Names a session of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UserSessionRef {
+    /// Whose it is.
+    #[cfg_attr(feature = "openapi", schema(example = "alice"))]
+    pub user_id: String,
+    /// What it is called.
+    #[cfg_attr(feature = "openapi", schema(example = "chart"))]
+    pub session_id: String,
+}
+
+/// Names a public session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PublicSessionRef {
+    /// What it is called.
+    #[cfg_attr(feature = "openapi", schema(example = "chart"))]
+    pub session_id: String,
+}
+
+/// A session in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionSummary {
+    /// What it is called.
+    #[cfg_attr(feature = "openapi", schema(example = "chart"))]
+    pub session_id: String,
+    /// When it was created.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it was last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// Seconds left to live.
+    #[cfg_attr(feature = "openapi", schema(example = 3_599))]
+    pub ttl: u64,
+    /// `<epoch>-<seq>` of its newest frame: the inside of its `ETag`.
+    #[cfg_attr(feature = "openapi", schema(example = "1795250000000000-3"))]
+    pub revision: String,
+    /// Who may watch it.
+    pub visibility: Visibility,
+    /// How many are watching now.
+    pub viewers: u64,
+}
+
+/// A page of a user's sessions, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionList {
+    /// At most `limit` of them.
+    pub sessions: Vec<SessionSummary>,
+    /// Fetches the next page; absent on the last.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+}
+
+/// A whole session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Session {
+    /// Whose it is; absent for a public session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "alice"))]
+    pub user_id: Option<String>,
+    /// What the list says of it too.
+    #[serde(flatten)]
+    pub summary: SessionSummary,
+    /// The Tera source.
+    pub template: String,
+    /// The args of the newest frame.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub args: Args,
+}
