@@ -1,0 +1,197 @@
+//! The sub-commands of the program. Standard output carries results, standard error what is
+//! said about them; the exit code is 0, 1 for a failure, 2 for a command or configuration
+//! that makes no sense.
+
+mod client;
+mod keys;
+mod template;
+
+use std::{fmt::Display, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use common::UserId;
+
+use crate::{
+    clock::{Clock, SystemClock},
+    config::{self, Config, ConfigError, Effective, Flags, Raw},
+    http,
+    lifecycle::StopSignals,
+    server::{self, Listeners, Server},
+    telemetry,
+};
+
+/// A command line, a configuration or an argument that makes no sense.
+const EXIT_USAGE: u8 = 2;
+
+/// Live pictures: a program PUTs a few values, and every viewer sees the SVG change at once.
+#[derive(Parser)]
+#[command(name = "easel", version, about, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What `serve` takes, for calls without a command.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The settings of a server, as flags.
+#[derive(Args, Clone)]
+struct Settings {
+    /// The file with the settings [default: easel.toml, if it exists]
+    #[arg(long, value_name = "FILE", env = "EASEL_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server (also without a command)
+    Serve(Settings),
+    /// Mint a token with the keyring of the configured store, without a server
+    Token {
+        /// Whose token
+        user: UserId,
+        /// How long it is valid, such as 90s, 1h or 7d [default: token-ttl]
+        #[arg(long, value_parser = config::duration)]
+        ttl: Option<Duration>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Look after the signing keyring
+    Keys {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
+    /// Change a session from a shell or a cron job; the token comes from EASEL_TOKEN
+    Push(client::Push),
+    /// Follow a session in the terminal: revision, size, delay
+    Watch(client::Watch),
+    /// Work on templates
+    Template {
+        #[command(subcommand)]
+        command: template::Command,
+    },
+    /// Print the OpenAPI document that the server serves
+    Openapi,
+    /// Print the effective configuration, and fail if it is not valid
+    CheckConfig(Settings),
+}
+
+/// Why a command failed.
+enum Failure {
+    /// The command or the configuration makes no sense.
+    Usage(String),
+    /// It makes sense and did not work.
+    Failed(String),
+}
+
+impl<E: Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Settings {
+    fn load(&self) -> Result<(Raw, Config), Failure> {
+        let gather = || -> Result<_, ConfigError> {
+            let raw = Raw::gather(&self.flags, std::env::vars_os(), self.config.as_deref())?;
+            let config = Config::new(&raw)?;
+            Ok((raw, config))
+        };
+        gather().map_err(|error| Failure::Usage(format!("configuration: {error}")))
+    }
+}
+
+/// Runs the program.
+#[expect(
+    clippy::print_stderr,
+    reason = "a command tells its user why it failed"
+)]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("easel: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(dispatch(cli));
+    // A render that is under way must not hold up the exit.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(message)) => {
+            eprintln!("easel: {message}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Usage(message)) => {
+            eprintln!("easel: {message}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Failure> {
+    match cli.command.unwrap_or(Command::Serve(cli.settings)) {
+        Command::Serve(settings) => serve(settings.load()?.1).await,
+        Command::Token {
+            user,
+            ttl,
+            settings,
+        } => {
+            let (_, config) = settings.load()?;
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let store = server::open_store(&config).await?;
+            let tokens = server::open_tokens(&config, &store, clock).await?;
+            let issued = tokens
+                .issue(user, ttl)
+                .map_err(|error| Failure::Usage(error.to_string()))?;
+            store.close().await;
+            print(&issued.token)
+        }
+        Command::Keys { command } => keys::run(command).await,
+        Command::Push(push) => client::push(push).await,
+        Command::Watch(watch) => client::watch(watch).await,
+        Command::Template { command } => template::run(&command),
+        Command::Openapi => print(&http::openapi().to_pretty_json()?),
+        Command::CheckConfig(settings) => {
+            let (raw, config) = settings.load()?;
+            print(
+                Effective {
+                    raw: &raw,
+                    config: &config,
+                }
+                .to_string()
+                .trim_end(),
+            )
+        }
+    }
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    telemetry::start(&config);
+    let mut signals = StopSignals::install()?;
+    let listeners = Listeners::bind(&config).await?;
+    let server = Server::new(config, Arc::new(SystemClock)).await?;
+    let (stop_now, cut_now) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
+    let signalled = async {
+        signals.next().await;
+        stop_now.notify_one();
+        signals.next().await;
+        cut_now.notify_one();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = server.serve(listeners, stop_now.notified(), cut_now.notified()) => Ok(result?),
+        () = signalled => Ok(()),
+    }
+}
+
+/// Writes a result to standard output; a reader that has gone away is an error, not a panic.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}

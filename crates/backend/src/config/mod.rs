@@ -1,0 +1,318 @@
+//! What the settings mean: [`Raw`] strings become a [`Config`], checked once, so that the
+//! rest of the program never sees a setting as text.
+
+mod raw;
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use common::{api::Minting, jwt::Expected};
+use url::Url;
+
+pub use self::raw::{ConfigError, Flags, Raw, SETTINGS, Setting, Source};
+use crate::render::RenderLimits;
+
+/// How long a session lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// When nothing is asked for.
+    pub default: Duration,
+    /// At most.
+    pub max: Duration,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: a JSON object a line.
+    Json,
+}
+
+/// A valid configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to serve.
+    pub listen: SocketAddr,
+    /// Where to serve health and metrics.
+    pub ops_listen: SocketAddr,
+    /// How the outside reaches this server, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Where the embedded store lives.
+    pub data_dir: PathBuf,
+    /// Who gets tokens.
+    pub minting: Minting,
+    /// Whether sessions without an owner exist.
+    pub public_sessions: bool,
+    /// Of sessions.
+    pub session_lifetimes: Lifetimes,
+    /// Of tokens.
+    pub token_lifetimes: Lifetimes,
+    /// What tokens say of themselves.
+    pub token_names: Expected,
+    /// How often an idle stream shows that it is alive.
+    pub heartbeat: Duration,
+    /// How long streams may take to end when the server stops.
+    pub drain_timeout: Duration,
+    /// Largest request body.
+    pub max_body_bytes: usize,
+    /// How much a template may be and make.
+    pub render: RenderLimits,
+    /// What to log.
+    pub log: String,
+    /// How to log.
+    pub log_format: LogFormat,
+}
+
+/// The longest span that any setting or request may name: a century. Sums of times stay far
+/// from the ends of the calendar.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+impl Config {
+    /// Reads what the settings mean.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense, by itself or with the others.
+    pub fn new(raw: &Raw) -> Result<Self, ConfigError> {
+        let listen: SocketAddr =
+            raw.parse("listen", "must be ADDRESS:PORT, such as 127.0.0.1:3000")?;
+        let config = Self {
+            listen,
+            ops_listen: raw.parse("ops-listen", "must be ADDRESS:PORT, such as 127.0.0.1:3001")?,
+            public_url: raw.optional("public-url", public_url)?,
+            data_dir: raw.parse("data-dir", "must be a path")?,
+            minting: minting(raw, listen)?,
+            public_sessions: raw.with("public-sessions", switch)?,
+            session_lifetimes: raw.lifetimes("session-ttl", "session-max-ttl")?,
+            token_lifetimes: raw.lifetimes("token-ttl", "token-max-ttl")?,
+            token_names: Expected {
+                issuer: raw.with("token-issuer", not_empty)?,
+                audience: raw.with("token-audience", not_empty)?,
+            },
+            heartbeat: raw.with("heartbeat", duration)?,
+            drain_timeout: raw.with("drain-timeout", duration)?,
+            max_body_bytes: raw.with("max-body-bytes", count)?,
+            render: RenderLimits {
+                template_bytes: raw.with("max-template-bytes", count)?,
+                output_bytes: raw.with("max-output-bytes", count)?,
+                parallel: raw.with("render-parallel", parallel)?,
+            },
+            log: raw.with("log", log_filter)?,
+            log_format: raw.with("log-format", log_format)?,
+        };
+        Ok(config)
+    }
+
+    /// The database file of the embedded store.
+    pub fn database_file(&self) -> PathBuf {
+        self.data_dir.join("easel.db")
+    }
+}
+
+impl Raw {
+    fn with<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        let (value, source) = self.get(key).unwrap_or(("", &Source::Default));
+        read(value).map_err(|fix| bad(key, value, source, fix))
+    }
+
+    fn optional<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, ConfigError> {
+        match self.get(key) {
+            None | Some(("", _)) => Ok(None),
+            Some(_) => self.with(key, read).map(Some),
+        }
+    }
+
+    fn parse<T: FromStr>(&self, key: &'static str, fix: &str) -> Result<T, ConfigError> {
+        self.with(key, |value| value.parse().map_err(|_| fix.to_owned()))
+    }
+
+    fn lifetimes(
+        &self,
+        default: &'static str,
+        max: &'static str,
+    ) -> Result<Lifetimes, ConfigError> {
+        let lifetimes = Lifetimes {
+            default: self.with(default, lifetime)?,
+            max: self.with(max, lifetime)?,
+        };
+        if lifetimes.default > lifetimes.max {
+            let (value, source) = self.get(default).unwrap_or(("", &Source::Default));
+            return Err(bad(
+                default,
+                value,
+                source,
+                format!("must not be longer than {max}"),
+            ));
+        }
+        Ok(lifetimes)
+    }
+}
+
+fn bad(key: &'static str, value: &str, source: &Source, fix: String) -> ConfigError {
+    ConfigError::BadValue {
+        key,
+        value: value.to_owned(),
+        source_of_value: source.clone(),
+        fix,
+    }
+}
+
+fn minting(raw: &Raw, listen: SocketAddr) -> Result<Minting, ConfigError> {
+    let loopback = listen.ip().is_loopback();
+    let default = if loopback {
+        Minting::Open
+    } else {
+        Minting::Accounts
+    };
+    let minting = raw
+        .optional("minting", |value| match value {
+            "open" => Ok(Minting::Open),
+            "accounts" => Ok(Minting::Accounts),
+            _ => Err("must be `open` or `accounts`".to_owned()),
+        })?
+        .unwrap_or(default);
+    let allowed = raw.with("allow-open-minting", truth)?;
+    if minting == Minting::Open && !loopback && !allowed {
+        let (value, source) = raw.get("minting").unwrap_or(("", &Source::Default));
+        let fix = format!(
+            "anyone who can reach {listen} could sign in as anyone; listen on a loopback address, \
+             use --minting accounts, or, where everyone is trusted, add --allow-open-minting"
+        );
+        return Err(bad("minting", value, source, fix));
+    }
+    Ok(minting)
+}
+
+fn public_url(value: &str) -> Result<String, String> {
+    let fix =
+        || "must be an http or https URL without query, such as https://easel.example".to_owned();
+    let url = Url::parse(value).map_err(|_| fix())?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    match plain {
+        true => Ok(url.as_str().trim_end_matches('/').to_owned()),
+        false => Err(fix()),
+    }
+}
+
+/// Reads `90s`, `1h 30m`, `7d`, or a bare number of seconds.
+///
+/// # Errors
+/// What would be right, in words.
+pub fn duration(value: &str) -> Result<Duration, String> {
+    let duration = match value.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => humantime::parse_duration(value)
+            .map_err(|_| "must be a duration such as 90s, 1h 30m or 7d".to_owned())?,
+    };
+    match duration {
+        Duration::ZERO => Err("must be longer than nothing".to_owned()),
+        long if long > LONGEST => Err("must not be longer than a century".to_owned()),
+        fine => Ok(fine),
+    }
+}
+
+fn lifetime(value: &str) -> Result<Duration, String> {
+    let duration = duration(value)?;
+    match duration.subsec_nanos() {
+        0 => Ok(duration),
+        _ => Err("must be whole seconds".to_owned()),
+    }
+}
+
+fn truth(value: &str) -> Result<bool, String> {
+    value
+        .parse()
+        .map_err(|_| "must be `true` or `false`".to_owned())
+}
+
+fn switch(value: &str) -> Result<bool, String> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("must be `on` or `off`".to_owned()),
+    }
+}
+
+fn not_empty(value: &str) -> Result<String, String> {
+    match value {
+        "" => Err("must not be empty".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn count(value: &str) -> Result<usize, String> {
+    match value.parse() {
+        Ok(0) | Err(_) => Err("must be a whole number above 0".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+fn parallel(value: &str) -> Result<usize, String> {
+    match count(value)? {
+        many if many > 1024 => Err("must not be above 1024".to_owned()),
+        fine => Ok(fine),
+    }
+}
+
+fn log_filter(value: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::try_new(value) {
+        Ok(_) => Ok(value.to_owned()),
+        Err(_) => Err("must be a log level, or a filter such as info,backend=debug".to_owned()),
+    }
+}
+
+fn log_format(value: &str) -> Result<LogFormat, String> {
+    match value {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be `text` or `json`".to_owned()),
+    }
+}
+
+/// The effective configuration as a file that would say the same.
+pub struct Effective<'a> {
+    /// What was said.
+    pub raw: &'a Raw,
+    /// What it means.
+    pub config: &'a Config,
+}
+
+impl fmt::Display for Effective<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for setting in SETTINGS {
+            let (value, source) = match (setting.key, self.raw.get(setting.key)) {
+                ("minting", None) => {
+                    let minting = match self.config.minting {
+                        Minting::Open => "open",
+                        Minting::Accounts => "accounts",
+                    };
+                    (minting, "default on this address".to_owned())
+                }
+                (_, Some((value, source))) => (value, source.to_string()),
+                (key, None) => {
+                    writeln!(f, "# {key} is not set")?;
+                    continue;
+                }
+            };
+            let value = toml::Value::String(value.to_owned());
+            writeln!(f, "{} = {value} # {source}", setting.key)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

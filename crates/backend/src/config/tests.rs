@@ -1,0 +1,155 @@
+use super::*;
+use clap::{Args, Command, FromArgMatches};
+use std::{ffi::OsString, io::Write, path::Path};
+
+fn flags(args: &[&str]) -> Flags {
+    let command = Flags::augment_args(Command::new("easel"));
+    let matches = command
+        .try_get_matches_from([&["easel"], args].concat())
+        .unwrap();
+    Flags::from_arg_matches(&matches).unwrap()
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn config(args: &[&str]) -> Result<Config, ConfigError> {
+    Config::new(&Raw::gather(&flags(args), [], None).unwrap())
+}
+
+fn error(args: &[&str]) -> String {
+    config(args).unwrap_err().to_string()
+}
+
+#[test]
+fn the_defaults_are_a_valid_configuration() {
+    let config = config(&[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+    assert_eq!(config.minting, Minting::Open);
+    assert_eq!(config.session_lifetimes.default, Duration::from_secs(3600));
+    assert_eq!(config.token_lifetimes.max, Duration::from_secs(30 * 86_400));
+}
+
+#[test]
+fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+    let file = file("token-issuer = \"file\"\ntoken-audience = \"file\"\nsession-ttl = 60\n");
+    let environment = variables(&[
+        ("EASEL_TOKEN_ISSUER", "env"),
+        ("EASEL_TOKEN_AUDIENCE", "env"),
+        ("HOME", "/"),
+    ]);
+    let raw = Raw::gather(
+        &flags(&["--token-issuer", "flag"]),
+        environment,
+        Some(file.path()),
+    )
+    .unwrap();
+    let config = Config::new(&raw).unwrap();
+    assert_eq!(config.token_names.issuer, "flag");
+    assert_eq!(config.token_names.audience, "env");
+    assert_eq!(config.session_lifetimes.default, Duration::from_secs(60));
+    assert_eq!(config.heartbeat, Duration::from_secs(15));
+}
+
+#[test]
+fn unknown_keys_stop_the_start_wherever_they_stand() {
+    let unknown = Raw::gather(
+        &Flags::default(),
+        variables(&[("EASEL_LISTENN", "x")]),
+        None,
+    )
+    .unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "EASEL_LISTENN: there is no setting `listenn`; did you mean `listen`?"
+    );
+    let file = file("datadir = \"x\"\n");
+    let unknown = Raw::gather(&Flags::default(), [], Some(file.path())).unwrap_err();
+    assert!(
+        unknown.to_string().contains("did you mean `data-dir`?"),
+        "{unknown}"
+    );
+    assert!(Raw::gather(&Flags::default(), [], Some(Path::new("no-such-file.toml"))).is_err());
+}
+
+#[test]
+fn clients_may_have_variables_of_their_own() {
+    let environment = variables(&[("EASEL_TOKEN", "secret"), ("EASEL_SERVER", "http://x")]);
+    assert!(Raw::gather(&Flags::default(), environment, None).is_ok());
+}
+
+#[test]
+fn a_bad_value_names_its_key_its_source_and_the_fix() {
+    for (args, wanted) in [
+        (
+            ["--listen", "3000"],
+            "listen = \"3000\" (from --listen): must be ADDRESS:PORT",
+        ),
+        (["--drain-timeout", "soon"], "must be a duration such as"),
+        (["--heartbeat", "0s"], "longer than nothing"),
+        (
+            ["--session-ttl", "366d"],
+            "must not be longer than session-max-ttl",
+        ),
+        (["--session-ttl", "1500ms"], "whole seconds"),
+        (["--token-max-ttl", "99999999999d"], "token-max-ttl"),
+        (["--public-sessions", "yes"], "must be `on` or `off`"),
+        (["--public-url", "ftp://x"], "must be an http or https URL"),
+        (
+            ["--public-url", "https://u:p@x"],
+            "must be an http or https URL",
+        ),
+        (["--max-body-bytes", "-1"], "whole number above 0"),
+        (["--minting", "free"], "must be `open` or `accounts`"),
+        (["--log-format", "xml"], "must be `text` or `json`"),
+    ] {
+        let said = error(&args);
+        assert!(said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn open_minting_stays_on_this_machine_unless_it_is_allowed_out() {
+    assert_eq!(
+        config(&["--listen", "0.0.0.0:3000"]).unwrap().minting,
+        Minting::Accounts
+    );
+    assert!(
+        error(&["--listen", "0.0.0.0:3000", "--minting", "open"]).contains("--allow-open-minting")
+    );
+    let allowed = [
+        "--listen",
+        "0.0.0.0:3000",
+        "--minting",
+        "open",
+        "--allow-open-minting",
+    ];
+    assert_eq!(config(&allowed).unwrap().minting, Minting::Open);
+    assert_eq!(
+        config(&["--listen", "[::1]:0"]).unwrap().minting,
+        Minting::Open
+    );
+}
+
+#[test]
+fn the_effective_configuration_reads_back_as_itself() {
+    let raw = Raw::gather(&flags(&["--token-issuer", "a \"b\""]), [], None).unwrap();
+    let effective = Effective {
+        raw: &raw,
+        config: &Config::new(&raw).unwrap(),
+    }
+    .to_string();
+    let file = file(&effective);
+    let again = Raw::gather(&Flags::default(), [], Some(file.path())).unwrap();
+    assert_eq!(Config::new(&again).unwrap().token_names.issuer, "a \"b\"");
+}

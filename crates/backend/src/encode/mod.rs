@@ -1,0 +1,100 @@
+//! Frames as bytes: pure functions from what is drawn to what goes over the wire, and the
+//! place where each result is kept so that all viewers share it.
+
+pub mod multipart;
+pub mod sse;
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use common::{Frame, Revision};
+
+use self::multipart::Boundary;
+use crate::metrics::{Encoding, Metrics};
+
+/// Why a stream ends: the `reason` of the last event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// The owner deleted the session.
+    Deleted,
+    /// The session's lifetime is over.
+    Expired,
+    /// The right to watch has ended.
+    Revoked,
+    /// The node is stopping; another connection will be served.
+    Draining,
+}
+
+impl EndReason {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// A frame and its encodings. Each encoding is made when the first viewer needs it and at
+/// most once; everyone else takes a handle on the same bytes.
+#[derive(Debug)]
+pub struct SharedFrame {
+    frame: Frame,
+    boundary: Arc<Boundary>,
+    event: OnceLock<Bytes>,
+    part: OnceLock<Bytes>,
+    metrics: Arc<Metrics>,
+}
+
+impl SharedFrame {
+    /// Prepares `frame` for sharing. It keeps the boundary of the frame before it, unless
+    /// the picture contains that very boundary: then viewers of the old one have to leave.
+    pub fn new(frame: Frame, before: Option<&Self>, metrics: Arc<Metrics>) -> Self {
+        let boundary = match before {
+            Some(before) if !before.boundary.occurs_in(&frame.svg) => before.boundary.clone(),
+            _ => Arc::new(Boundary::random_for(&frame.svg)),
+        };
+        Self {
+            frame,
+            boundary,
+            event: OnceLock::new(),
+            part: OnceLock::new(),
+            metrics,
+        }
+    }
+
+    /// The picture itself.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// Its place in the order of its session.
+    pub fn revision(&self) -> Revision {
+        self.frame.revision
+    }
+
+    /// The boundary around it in a multipart stream.
+    pub fn boundary(&self) -> &Arc<Boundary> {
+        &self.boundary
+    }
+
+    /// The frame as a server-sent event.
+    pub fn event(&self) -> Bytes {
+        let make = || {
+            self.metrics.frame_encoded(Encoding::Sse);
+            sse::event(&self.frame)
+        };
+        self.event.get_or_init(make).clone()
+    }
+
+    /// The frame as a part of a multipart stream.
+    pub fn part(&self) -> Bytes {
+        let make = || {
+            self.metrics.frame_encoded(Encoding::Multipart);
+            multipart::part(&self.boundary, &self.frame.svg)
+        };
+        self.part.get_or_init(make).clone()
+    }
+}

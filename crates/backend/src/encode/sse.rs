@@ -1,0 +1,84 @@
+//! Frames as server-sent events (WHATWG HTML §9.2).
+
+use bytes::Bytes;
+use common::Frame;
+
+use super::EndReason;
+
+/// The media type of the stream.
+pub const CONTENT_TYPE: &str = "text/event-stream";
+
+/// Opens every stream: how long a browser waits before it connects again, in milliseconds.
+pub const RETRY: &str = "retry: 2000\n\n";
+
+/// Keeps an idle connection known to be alive: a comment, which no client shows.
+pub const HEARTBEAT: &str = ":\n\n";
+
+/// An unnamed event whose id is the revision and whose data is the picture.
+///
+/// Every line of the picture becomes a `data:` line; a client joins them with newlines. XML
+/// reads any line end as a newline anyway, so the picture stays the same.
+pub fn event(frame: &Frame) -> Bytes {
+    let mut text = String::with_capacity(frame.svg.len() + 64);
+    text.push_str("id: ");
+    text.push_str(&frame.revision.to_string());
+    text.push('\n');
+    for line in lines(&frame.svg) {
+        text.push_str("data: ");
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.push('\n');
+    text.into()
+}
+
+/// The last event of a stream.
+pub fn end(reason: EndReason) -> Bytes {
+    format!(
+        "event: end\ndata: {{\"reason\":\"{}\"}}\n\n",
+        reason.as_str()
+    )
+    .into()
+}
+
+/// Splits at CRLF, LF and CR: to a client each of them ends a line, and one that slipped
+/// through would let a picture speak as the protocol.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n')
+        .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::Revision;
+
+    fn encoded(svg: &str) -> String {
+        let frame = Frame {
+            revision: Revision { epoch: 7, seq: 3 },
+            svg: svg.into(),
+        };
+        String::from_utf8(event(&frame).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_frame_is_an_unnamed_event_with_its_revision() {
+        assert_eq!(encoded("<svg/>"), "id: 7-3\ndata: <svg/>\n\n");
+    }
+
+    #[test]
+    fn every_kind_of_line_end_stays_inside_the_data() {
+        assert_eq!(
+            encoded("<svg>\n\r\nevent: end\rid: 9\n</svg>"),
+            "id: 7-3\ndata: <svg>\ndata: \ndata: event: end\ndata: id: 9\ndata: </svg>\n\n"
+        );
+    }
+
+    #[test]
+    fn an_end_says_why() {
+        assert_eq!(
+            end(EndReason::Draining),
+            "event: end\ndata: {\"reason\":\"draining\"}\n\n".as_bytes()
+        );
+    }
+}

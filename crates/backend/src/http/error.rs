@@ -1,0 +1,349 @@
+//! Every error that leaves, in one place: a room's error becomes a code, a detail and, where
+//! a field is at fault, its pointer. Causes go to the log.
+
+use std::any::Any;
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use common::{
+    InvalidId,
+    api::{ErrorCode, FieldError, Problem},
+    jwt::TokenFault,
+};
+
+use crate::{
+    render::{Position, RenderError},
+    session::{ChangeError, SessionError},
+    token::IssueError,
+};
+
+/// `application/problem+json` (RFC 9457).
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Seconds after which it makes sense to try again when the server cannot serve now.
+const RETRY_AFTER: &str = "2";
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(super) enum ApiError {
+    /// No such route.
+    NotFound,
+    /// An id in the path or the body.
+    InvalidId {
+        pointer: &'static str,
+        fault: InvalidId,
+    },
+    /// A body that is not JSON.
+    InvalidJson { detail: String },
+    /// A field, parameter or header with a value that is not allowed.
+    Invalid { pointer: String, detail: String },
+    /// A cursor that did not come from here.
+    InvalidCursor,
+    /// More body than allowed; the limit in bytes.
+    BodyTooLarge(usize),
+    /// Not declared as JSON.
+    MediaType { wanted: &'static str },
+    /// No token, and one is needed.
+    AuthRequired,
+    /// A token that is not believed.
+    Token(TokenFault),
+    /// Wrong user id or password.
+    Credentials,
+    /// A right of someone else.
+    Forbidden,
+    /// No such template in the gallery.
+    NoSuchTemplate(String),
+    /// What the session room says.
+    Session(SessionError),
+    /// What the render room says.
+    Render(RenderError),
+    /// What the token room says.
+    Issue(IssueError),
+    /// Parts that do not work, each with what is wrong.
+    NotReady(Vec<(&'static str, String)>),
+    /// A defect; already logged.
+    Internal,
+}
+
+macro_rules! from {
+    ($($source:ty => $variant:ident),* $(,)?) => {
+        $(impl From<$source> for ApiError {
+            fn from(error: $source) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from! { SessionError => Session, RenderError => Render, IssueError => Issue, TokenFault => Token }
+
+/// A problem that does not know its request yet; [`super::guard`] completes it.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    pub(super) code: ErrorCode,
+    pub(super) detail: String,
+    pub(super) errors: Vec<FieldError>,
+}
+
+impl Draft {
+    fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    fn field(code: ErrorCode, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let pointer = pointer.into();
+        let error = FieldError {
+            pointer,
+            code,
+            detail: detail.clone(),
+            line: None,
+            column: None,
+        };
+        Self {
+            code,
+            detail,
+            errors: vec![error],
+        }
+    }
+
+    fn template(code: ErrorCode, message: &str, at: Option<Position>) -> Self {
+        let place = at.map(|at| format!(" (line {}, column {})", at.line, at.column));
+        let mut draft = Self::field(code, "/template", message);
+        draft.detail = format!("{message}{}", place.unwrap_or_default());
+        for error in &mut draft.errors {
+            error.line = at.map(|at| at.line as u64);
+            error.column = at.map(|at| at.column as u64);
+        }
+        draft
+    }
+
+    /// What a bare status of the framework means.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        let code = match status {
+            StatusCode::NOT_FOUND => ErrorCode::NotFound,
+            StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ErrorCode::UnsupportedMediaType,
+            status if status.is_client_error() => ErrorCode::ValidationFailed,
+            _ => ErrorCode::Internal,
+        };
+        let detail = match code {
+            ErrorCode::MethodNotAllowed => "The Allow header lists the methods of this path.",
+            ErrorCode::NotFound => "The reference at /api/openapi.json lists every path.",
+            _ => code.title(),
+        };
+        Self::new(code, detail)
+    }
+
+    pub(super) fn complete(self, instance: &str, trace_id: &str) -> Problem {
+        Problem {
+            kind: "about:blank".to_owned(),
+            title: self.code.title().to_owned(),
+            status: self.code.status(),
+            detail: self.detail,
+            instance: instance.to_owned(),
+            code: self.code,
+            trace_id: trace_id.to_owned(),
+            errors: self.errors,
+        }
+    }
+}
+
+impl ApiError {
+    fn draft(self) -> Draft {
+        use ErrorCode as Code;
+        match self {
+            Self::NotFound => Draft::of_status(StatusCode::NOT_FOUND),
+            Self::InvalidId { pointer, fault } => Draft::field(
+                Code::InvalidId,
+                pointer,
+                format!("{} {fault}", last_segment(pointer)),
+            ),
+            Self::InvalidJson { detail } => Draft::field(Code::InvalidJson, "", detail),
+            Self::Invalid { pointer, detail } => {
+                Draft::field(Code::ValidationFailed, pointer, detail)
+            }
+            Self::InvalidCursor => Draft::field(
+                Code::InvalidCursor,
+                "cursor",
+                "send a next_cursor as it was received",
+            ),
+            Self::BodyTooLarge(limit) => Draft::new(
+                Code::BodyTooLarge,
+                format!("A body may have up to {limit} bytes."),
+            ),
+            Self::MediaType { wanted } => Draft::field(
+                Code::UnsupportedMediaType,
+                "Content-Type",
+                format!("send the body with Content-Type: {wanted}"),
+            ),
+            Self::AuthRequired => Draft::new(
+                Code::AuthRequired,
+                "Send a token as Authorization: Bearer <token>.",
+            ),
+            Self::Token(TokenFault::Expired) => Draft::new(
+                Code::AuthTokenExpired,
+                "The token has expired; get a new one.",
+            ),
+            Self::Token(_) => Draft::new(Code::AuthTokenInvalid, "The token is not valid here."),
+            Self::Credentials => Draft::new(
+                Code::AuthCredentialsInvalid,
+                "The user id or the password is wrong.",
+            ),
+            Self::Forbidden => Draft::new(Code::Forbidden, "This token speaks for another user."),
+            Self::NoSuchTemplate(name) => Draft::new(
+                Code::TemplateNotFound,
+                format!("There is no template `{name}`; /api/templates lists them."),
+            ),
+            Self::Session(error) => session(error),
+            Self::Render(error) => render(error),
+            Self::Issue(IssueError::Lifetime(max)) => Draft::field(
+                Code::ValidationFailed,
+                "/ttl_seconds",
+                format!(
+                    "a token may live from 1 second to {} seconds",
+                    max.as_secs()
+                ),
+            ),
+            Self::Issue(IssueError::Key(error)) => {
+                tracing::error!(%error, "could not sign a token");
+                Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Self::NotReady(parts) => {
+                let mut draft = Draft::new(Code::NotReady, "Some parts do not work.");
+                let error = |(part, detail): (&str, String)| FieldError {
+                    pointer: part.to_owned(),
+                    code: Code::NotReady,
+                    detail,
+                    line: None,
+                    column: None,
+                };
+                draft.errors = parts.into_iter().map(error).collect();
+                draft
+            }
+            Self::Internal => Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+fn last_segment(pointer: &str) -> &str {
+    pointer.rsplit('/').next().unwrap_or(pointer)
+}
+
+fn session(error: SessionError) -> Draft {
+    match error {
+        SessionError::NotFound => Draft::new(
+            ErrorCode::SessionNotFound,
+            "It was never created, was deleted, or has expired.",
+        ),
+        SessionError::Exists => Draft::field(
+            ErrorCode::SessionExists,
+            "/session_id",
+            "choose another id, or change the session with PUT",
+        ),
+        SessionError::Changed => Draft::field(
+            ErrorCode::PreconditionFailed,
+            "If-Match",
+            "the session has another revision by now; read it and decide again",
+        ),
+        SessionError::NoSuchTemplate(name) => Draft::field(
+            ErrorCode::ValidationFailed,
+            "/template_name",
+            format!("there is no template `{name}`; /api/templates lists them"),
+        ),
+        SessionError::Change(ChangeError { pointer, detail }) => {
+            Draft::field(ErrorCode::ValidationFailed, pointer, detail)
+        }
+        SessionError::Render(error) => render(error),
+        SessionError::Draining => Draft::new(
+            ErrorCode::Draining,
+            "This node is stopping; another one will serve you.",
+        ),
+        SessionError::Store(error) => {
+            tracing::error!(%error, "the store failed");
+            Draft::new(
+                ErrorCode::StoreUnavailable,
+                "Nothing was changed; try again.",
+            )
+        }
+    }
+}
+
+fn render(error: RenderError) -> Draft {
+    match error {
+        RenderError::Template { message, at } => {
+            Draft::template(ErrorCode::TemplateInvalid, &message, at)
+        }
+        RenderError::Render { message, at } => {
+            Draft::template(ErrorCode::RenderFailed, &message, at)
+        }
+        RenderError::NotSvg(fault) => Draft::template(ErrorCode::NotSvg, &fault.to_string(), None),
+        RenderError::Limit(limit) => {
+            Draft::template(ErrorCode::RenderLimit, &limit.to_string(), None)
+        }
+    }
+}
+
+/// RFC 6750 §3: what kind of token would help, and what is wrong with the one that was sent.
+fn challenge(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::AuthRequired | ErrorCode::AuthCredentialsInvalid => Some("Bearer"),
+        ErrorCode::AuthTokenInvalid | ErrorCode::AuthTokenExpired => {
+            Some("Bearer error=\"invalid_token\"")
+        }
+        ErrorCode::Forbidden => Some("Bearer error=\"insufficient_scope\""),
+        _ => None,
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let draft = self.draft();
+        let status =
+            StatusCode::from_u16(draft.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        let mut add = |name: HeaderName, value| {
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
+        };
+        if let Some(challenge) = challenge(draft.code) {
+            add(header::WWW_AUTHENTICATE, challenge);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            add(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response.extensions_mut().insert(draft);
+        response
+    }
+}
+
+/// A problem as a response body.
+pub(super) fn body(problem: &Problem) -> Response {
+    ([(header::CONTENT_TYPE, PROBLEM_JSON)], Json(problem)).into_response()
+}
+
+/// Answers any path that is not there.
+pub(super) async fn not_found() -> ApiError {
+    ApiError::NotFound
+}
+
+/// Answers for a handler that panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(panic = words, "a handler panicked");
+    ApiError::Internal.into_response()
+}

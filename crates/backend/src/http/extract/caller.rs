@@ -1,0 +1,94 @@
+//! Who is asking: from a bearer token in the `Authorization` header (RFC 6750 §2.1), and
+//! from nowhere else.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{HeaderMap, header, request::Parts},
+};
+use common::jwt::TokenFault;
+
+use crate::{
+    http::{App, error::ApiError},
+    token::{Identity, Tokens},
+};
+
+/// Someone with a valid token.
+pub(in crate::http) struct Caller(pub(in crate::http) Identity);
+
+/// Someone with a valid token, or without any. A bad token is refused, not ignored.
+pub(in crate::http) struct MaybeCaller(pub(in crate::http) Option<Identity>);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, app).await?;
+        caller.map(Self).ok_or(ApiError::AuthRequired)
+    }
+}
+
+impl FromRequestParts<App> for MaybeCaller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Some(token) = bearer(&parts.headers)? else {
+            return Ok(Self(None));
+        };
+        match Arc::<Tokens>::from_ref(app).verify(token).await {
+            Ok(identity) => Ok(Self(Some(identity))),
+            Err(fault) => {
+                tracing::info!(cause = %fault, "a token was refused");
+                Err(fault.into())
+            }
+        }
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(TokenFault::Format.into());
+    }
+    let value = value
+        .to_str()
+        .map_err(|_| ApiError::from(TokenFault::Format))?;
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Some(token.trim_matches(' ')))
+        }
+        // Another scheme, or a bare word: whoever this is, it is not shown by a token.
+        _ => Err(ApiError::AuthRequired),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn read(values: &[&'static str]) -> Result<Option<String>, ApiError> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        bearer(&headers).map(|token| token.map(str::to_owned))
+    }
+
+    #[test]
+    fn the_scheme_is_bearer_in_any_letters() {
+        for value in ["Bearer abc", "bearer abc", "BEARER  abc"] {
+            assert_eq!(read(&[value]).unwrap().as_deref(), Some("abc"), "{value}");
+        }
+        assert!(read(&[]).unwrap().is_none());
+        assert!(matches!(read(&["Basic abc"]), Err(ApiError::AuthRequired)));
+        assert!(matches!(
+            read(&["Bearer a", "Bearer b"]),
+            Err(ApiError::Token(TokenFault::Format))
+        ));
+    }
+}

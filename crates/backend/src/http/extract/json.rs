@@ -1,0 +1,237 @@
+//! Bodies and query strings: read with limits, and refused with the field that is wrong.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRef, FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use common::api::Args;
+use futures_util::StreamExt;
+use mime::Mime;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    config::Config,
+    http::{App, error::ApiError},
+};
+
+/// How much of a body that is too large is still read and thrown away, in multiples of the
+/// limit: most clients only listen for the refusal after they have sent everything.
+const DISCARDED_LIMITS: usize = 16;
+
+/// A JSON body.
+pub(in crate::http) struct Json<T>(pub(in crate::http) T);
+
+/// A JSON merge patch (RFC 7396) of args.
+pub(in crate::http) struct MergePatch(pub(in crate::http) Args);
+
+/// The query string.
+pub(in crate::http) struct Query<T>(pub(in crate::http) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        json(request, app, &["json"], "application/json")
+            .await
+            .map(Self)
+    }
+}
+
+impl FromRequest<App> for MergePatch {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let subtypes = ["merge-patch+json", "json"];
+        json(request, app, &subtypes, "application/merge-patch+json")
+            .await
+            .map(Self)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = axum::extract::Query::try_from_uri(&parts.uri);
+        query
+            .map(|axum::extract::Query(query)| Self(query))
+            .map_err(|rejection| {
+                let text = rejection.body_text();
+                let (_, detail) = text.split_once(": ").unwrap_or(("", &text));
+                let pointer = detail.split_once(": ").map_or("", |(name, _)| name);
+                ApiError::Invalid {
+                    pointer: pointer.to_owned(),
+                    detail: detail.to_owned(),
+                }
+            })
+    }
+}
+
+async fn json<T: DeserializeOwned>(
+    request: Request,
+    app: &App,
+    subtypes: &[&str],
+    wanted: &'static str,
+) -> Result<T, ApiError> {
+    let declared = is_json(request.headers(), subtypes);
+    let bytes = read(
+        request.into_body(),
+        Arc::<Config>::from_ref(app).max_body_bytes,
+    )
+    .await?;
+    if !declared {
+        return Err(ApiError::MediaType { wanted });
+    }
+    parse(&bytes)
+}
+
+fn is_json(headers: &HeaderMap, subtypes: &[&str]) -> bool {
+    let declared = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let Some(mime) = declared.and_then(|value| value.parse::<Mime>().ok()) else {
+        return false;
+    };
+    mime.type_() == mime::APPLICATION
+        && subtypes.contains(&mime.essence_str().trim_start_matches("application/"))
+        && mime
+            .get_param(mime::CHARSET)
+            .is_none_or(|charset| charset == mime::UTF_8)
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let mut stream = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    while let Some(chunk) = stream.next().await {
+        let broken = |_| ApiError::InvalidJson {
+            detail: "the body ended too early".to_owned(),
+        };
+        let chunk = chunk.map_err(broken)?;
+        length += chunk.len();
+        if length <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else if length > limit.saturating_mul(DISCARDED_LIMITS) {
+            break;
+        }
+    }
+    if length > limit {
+        return Err(ApiError::BodyTooLarge(limit));
+    }
+    Ok(bytes.into())
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let fault = error.inner();
+        match fault.classify() {
+            serde_json::error::Category::Data => {
+                let detail = without_position(&fault.to_string());
+                let pointer = pointer(error.path(), &detail);
+                ApiError::Invalid { pointer, detail }
+            }
+            _ => ApiError::InvalidJson {
+                detail: format!("not valid JSON: {fault}"),
+            },
+        }
+    })?;
+    json.end().map_err(|error| ApiError::InvalidJson {
+        detail: format!("not valid JSON: {error}"),
+    })?;
+    Ok(value)
+}
+
+/// The parser ends its sentences with a position that the pointer says better.
+fn without_position(message: &str) -> String {
+    message
+        .rsplit_once(" at line ")
+        .map_or(message, |(words, _)| words)
+        .to_owned()
+}
+
+/// The path of a fault as a JSON pointer (RFC 6901). A field that is unknown or missing is
+/// not on the parser's path; its message names it.
+fn pointer(path: &serde_path_to_error::Path, message: &str) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    let mut push = |name: &str| {
+        pointer.push('/');
+        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+    };
+    let mut last = None;
+    for segment in path {
+        match segment {
+            Segment::Map { key } => push(key),
+            Segment::Seq { index } => push(&index.to_string()),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+        last = Some(segment.to_string());
+    }
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| message.strip_prefix(start)?.split_once('`'))
+        .map(|(name, _)| name);
+    match named {
+        Some(name) if last.as_deref() != Some(name) => push(name),
+        _ => {}
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::api::CreateSession;
+
+    fn fault(text: &str) -> (String, String) {
+        match parse::<CreateSession>(text.as_bytes()) {
+            Err(ApiError::Invalid { pointer, detail }) => (pointer, detail),
+            Err(ApiError::InvalidJson { detail }) => ("not JSON".to_owned(), detail),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_fault_points_at_its_field() {
+        for (text, pointer) in [
+            (r#"{"ttl_seconds": 0.5}"#, "/ttl_seconds"),
+            (r#"{"ttl_seconds": -1}"#, "/ttl_seconds"),
+            (r#"{"ttl_seconds": 9e12}"#, "/ttl_seconds"),
+            (r#"{"ttl_seconds": "60"}"#, "/ttl_seconds"),
+            (r#"{"args": []}"#, "/args"),
+            (r#"{"args": 7}"#, "/args"),
+            (r#"{"visibility": "secret"}"#, "/visibility"),
+            (r#"{"templte": "x"}"#, "/templte"),
+            (r#"{"template": "x", "template": "y"}"#, "/template"),
+            ("[]", ""),
+            ("null", ""),
+        ] {
+            assert_eq!(fault(text).0, pointer, "{text}");
+        }
+        let (pointer, detail) = fault(r#"{"ttl": 1}"#);
+        assert_eq!(pointer, "/ttl");
+        assert!(detail.contains("expected one of"), "{detail}");
+        assert!(!detail.contains("line"), "{detail}");
+    }
+
+    #[test]
+    fn what_is_no_json_says_where() {
+        for text in [
+            "",
+            "{",
+            "{}{}",
+            "{\"a\":}",
+            "\u{0}",
+            "hello",
+            "{\"args\": {\"a\": 01}}",
+        ] {
+            let (kind, detail) = fault(text);
+            assert_eq!(kind, "not JSON", "{text}");
+            assert!(detail.contains("line 1"), "{detail}");
+        }
+    }
+}

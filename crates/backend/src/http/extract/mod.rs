@@ -1,0 +1,13 @@
+//! From a request to what a handler may rely on: who is asking, what they may touch, and
+//! what they sent, each checked once.
+
+mod caller;
+mod condition;
+mod json;
+mod session;
+
+pub(super) use self::{
+    condition::{IfMatch, IfNoneMatch},
+    json::{Json, MergePatch, Query},
+    session::{OwnedSession, OwnedSpace, PublicSession, PublicSpace, Readable, Segments, Suffix},
+};

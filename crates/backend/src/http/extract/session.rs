@@ -1,0 +1,198 @@
+//! What the caller may touch. The order is always: who are you (401), is it yours (403), is
+//! it there (404); a stranger learns nothing of what exists.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{FromRef, FromRequestParts, RawPathParams},
+    http::request::Parts,
+};
+use common::{SessionAddress, SessionId, UserId, api::Visibility};
+
+use super::caller::{Caller, MaybeCaller};
+use crate::{
+    config::Config,
+    http::{App, error::ApiError},
+    hub::Viewer,
+    session::{
+        SessionError, Sessions,
+        access::{self, Denied, Right},
+    },
+    store::StoredSession,
+};
+
+/// The segments of the path, by the names of the route's pattern.
+pub(in crate::http) struct Segments(HashMap<String, String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segments {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        // Segments that are not UTF-8 name nothing that could exist here.
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| ApiError::NotFound)?;
+        Ok(Self(
+            params
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        ))
+    }
+}
+
+impl Segments {
+    /// A segment as it stands in the URL, decoded.
+    pub(in crate::http) fn segment(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    fn user_id(&self) -> Result<UserId, ApiError> {
+        let invalid = |fault| ApiError::InvalidId {
+            pointer: "user_id",
+            fault,
+        };
+        self.segment("user_id").parse().map_err(invalid)
+    }
+
+    fn session_id(&self) -> Result<SessionId, ApiError> {
+        let invalid = |fault| ApiError::InvalidId {
+            pointer: "session_id",
+            fault,
+        };
+        self.segment("session_id").parse().map_err(invalid)
+    }
+}
+
+/// The namespace of the caller: they may create and list here.
+pub(in crate::http) struct OwnedSpace(pub(in crate::http) UserId);
+
+impl FromRequestParts<App> for OwnedSpace {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+        let owner = Segments::from_request_parts(parts, app).await?.user_id()?;
+        match caller.user == owner {
+            true => Ok(Self(owner)),
+            false => Err(ApiError::Forbidden),
+        }
+    }
+}
+
+/// A session of the caller's: they may read, change and delete it, if it exists.
+pub(in crate::http) struct OwnedSession(pub(in crate::http) SessionAddress);
+
+impl FromRequestParts<App> for OwnedSession {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let OwnedSpace(owner) = OwnedSpace::from_request_parts(parts, app).await?;
+        let id = Segments::from_request_parts(parts, app)
+            .await?
+            .session_id()?;
+        Ok(Self(SessionAddress::owned(owner, id)))
+    }
+}
+
+/// The namespace that everyone shares, where it is open.
+pub(in crate::http) struct PublicSpace;
+
+impl FromRequestParts<App> for PublicSpace {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(_: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        match Arc::<Config>::from_ref(app).public_sessions {
+            true => Ok(Self),
+            false => Err(ApiError::NotFound),
+        }
+    }
+}
+
+/// A session that everyone may read and change, if it exists.
+pub(in crate::http) struct PublicSession(pub(in crate::http) SessionAddress);
+
+impl FromRequestParts<App> for PublicSession {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        PublicSpace::from_request_parts(parts, app).await?;
+        let id = Segments::from_request_parts(parts, app)
+            .await?
+            .session_id()?;
+        Ok(Self(SessionAddress::public(id)))
+    }
+}
+
+/// What is asked for after the last dot of a stream's URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Suffix {
+    Svg,
+    Png,
+}
+
+/// A session that the caller may watch, and a place to watch it from.
+pub(in crate::http) struct ReadableSession {
+    pub(in crate::http) session: StoredSession,
+    pub(in crate::http) viewer: Viewer,
+    pub(in crate::http) suffix: Option<Suffix>,
+}
+
+impl ReadableSession {
+    /// Whether others than the owner may see it.
+    pub(in crate::http) fn is_public(&self) -> bool {
+        self.session.drawing.visibility == Visibility::Public
+    }
+}
+
+/// A [`ReadableSession`], or the fact that there is none: a stream answers that in more
+/// than one way.
+pub(in crate::http) struct Readable(pub(in crate::http) Result<ReadableSession, SessionError>);
+
+impl FromRequestParts<App> for Readable {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, app).await?;
+        let segments = Segments::from_request_parts(parts, app).await?;
+        let Some((address, suffix)) = address(&segments, app) else {
+            return Ok(Self(Err(SessionError::NotFound)));
+        };
+        let (mut viewer, session) = match Arc::<Sessions>::from_ref(app).watch(&address).await {
+            Ok(watched) => watched,
+            Err(error) => return Ok(Self(Err(error))),
+        };
+        match access::may_watch(&session, caller.as_ref()) {
+            Ok(Right::Lasting) => {}
+            Ok(Right::WithToken) => {
+                if let Some(caller) = &caller {
+                    viewer.revoke_at(caller.expires_at);
+                }
+            }
+            Err(Denied::Anonymous) => return Err(ApiError::AuthRequired),
+            Err(Denied::Stranger) => return Err(ApiError::Forbidden),
+        }
+        Ok(Self(Ok(ReadableSession {
+            session,
+            viewer,
+            suffix,
+        })))
+    }
+}
+
+/// The session that a stream's URL names. An id that cannot exist is not found.
+fn address(segments: &Segments, app: &App) -> Option<(SessionAddress, Option<Suffix>)> {
+    let name = segments.segment("session_id");
+    let (id, suffix) = match name.rsplit_once('.') {
+        Some((id, "svg")) => (id, Some(Suffix::Svg)),
+        Some((id, "png")) => (id, Some(Suffix::Png)),
+        _ => (name, None),
+    };
+    let id = id.parse().ok()?;
+    let owner = match segments.segment("user_id") {
+        "" => Arc::<Config>::from_ref(app)
+            .public_sessions
+            .then_some(None)?,
+        owner => Some(owner.parse().ok()?),
+    };
+    Some((SessionAddress { owner, id }, suffix))
+}

@@ -1,0 +1,106 @@
+//! The HTTP edge: every route in one place, a line each, grouped by who uses it.
+//!
+//! Handlers extract, call a room, and answer. What a handler may do is in its signature:
+//! one without a right among its extractors is public.
+
+mod docs;
+mod error;
+mod extract;
+mod gallery;
+mod guard;
+mod ops;
+mod pages;
+mod sessions;
+mod streams;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::FromRef, middleware, routing::get};
+use common::path;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{config::Config, hub::Hub, metrics::Metrics, session::Sessions, token::Tokens};
+
+/// What the handlers are given; each takes the part it needs.
+#[derive(Debug, Clone, FromRef)]
+pub struct App {
+    /// What is drawn.
+    pub sessions: Arc<Sessions>,
+    /// Who is asking.
+    pub tokens: Arc<Tokens>,
+    /// Who is watching.
+    pub hub: Arc<Hub>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// What was configured.
+    pub config: Arc<Config>,
+}
+
+/// The routes that are part of the contract.
+fn contract() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(docs::head())
+        // For programs that draw.
+        .routes(routes!(tokens::issue))
+        .routes(routes!(sessions::create_owned))
+        .routes(routes!(sessions::list))
+        .routes(routes!(
+            sessions::get_owned,
+            sessions::put_owned,
+            sessions::patch_owned,
+            sessions::delete_owned
+        ))
+        .routes(routes!(sessions::create_public))
+        .routes(routes!(
+            sessions::get_public,
+            sessions::put_public,
+            sessions::patch_public
+        ))
+        .routes(routes!(gallery::list))
+        .routes(routes!(gallery::get))
+        .routes(routes!(gallery::render))
+        // For viewers.
+        .routes(routes!(streams::owned))
+        .routes(routes!(streams::public))
+        // For third parties that verify tokens.
+        .routes(routes!(tokens::jwks))
+        .routes(routes!(tokens::jwks_alias))
+        // For operators, and for whoever writes a client.
+        .routes(routes!(ops::health))
+        .routes(routes!(ops::ready))
+        .routes(routes!(docs::server))
+        .routes(routes!(docs::openapi))
+}
+
+/// The OpenAPI document of this server.
+pub(crate) fn openapi() -> OpenApi {
+    docs::complete(contract().into_openapi())
+}
+
+/// Everything that the public listener serves.
+pub(crate) fn public(app: App) -> Router {
+    let (router, _) = contract().split_for_parts();
+    let router = router.merge(pages::routes());
+    guarded(router.fallback(pages::fallback).with_state(app))
+}
+
+/// Everything that the ops listener serves.
+pub(crate) fn ops(app: App) -> Router {
+    let router = Router::new()
+        .route(path::HEALTH, get(ops::health))
+        .route(path::READY, get(ops::ready))
+        .route(path::METRICS, get(ops::metrics));
+    guarded(router.fallback(error::not_found).with_state(app))
+}
+
+/// The layers, from the inside out.
+fn guarded(router: Router) -> Router {
+    router
+        // A defect answers like any other error, and only its own request.
+        .layer(CatchPanicLayer::custom(error::panicked))
+        // Names the request, and writes every error as problem details, the framework's own
+        // included; so it stands outside of everything that can refuse.
+        .layer(middleware::from_fn(guard::introduce))
+}

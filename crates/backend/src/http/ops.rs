@@ -1,0 +1,69 @@
+//! For operators and their probes.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use common::path;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{App, error::ApiError};
+use crate::metrics::Metrics;
+
+/// A probe's answer
+#[derive(Serialize, ToSchema)]
+pub(super) struct Status {
+    /// `ok`
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+const OK: Json<Status> = Json(Status { status: "ok" });
+
+/// Is the process alive?
+#[utoipa::path(get, path = path::HEALTH, tag = "Operations", responses((status = 200, body = Status)))]
+pub(super) async fn health() -> Json<Status> {
+    OK
+}
+
+/// Can it serve?
+///
+/// 503 names the parts that do not work.
+#[utoipa::path(
+    get, path = path::READY, tag = "Operations",
+    responses(
+        (status = 200, body = Status),
+        (status = 503, description = "Not now", body = common::api::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn ready(State(app): State<App>) -> Result<Json<Status>, ApiError> {
+    let mut faults = Vec::new();
+    if app.hub.is_draining() {
+        faults.push(("server", "the server is stopping".to_owned()));
+    }
+    // One look at the keyring shows both that the store answers and that it still has it.
+    if let Err(error) = app.tokens.keyring().refresh().await {
+        tracing::error!(%error, "not ready");
+        let part = match error {
+            crate::token::KeyringError::Store(_) => "store",
+            _ => "keyring",
+        };
+        faults.push((part, format!("the {part} does not work; the log says why")));
+    }
+    match faults.is_empty() {
+        true => Ok(OK),
+        false => Err(ApiError::NotReady(faults)),
+    }
+}
+
+/// Measurements, on the ops listener only.
+pub(super) async fn metrics(State(metrics): State<Arc<Metrics>>) -> Result<Response, ApiError> {
+    let page = metrics.to_text().map_err(|_| ApiError::Internal)?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], page).into_response())
+}

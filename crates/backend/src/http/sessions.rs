@@ -1,0 +1,423 @@
+//! Sessions over HTTP: those of a user, and the public ones.
+
+use std::sync::Arc;
+
+use axum::{
+    Json as Answer,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use common::{
+    Revision, SessionAddress, SessionId, UserId,
+    api::{
+        CreateSession, PublicSessionRef, Session, SessionList, SessionSummary, UpdateSession,
+        UserSessionRef,
+    },
+    path,
+};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use utoipa::IntoParams;
+
+use super::{
+    error::ApiError,
+    extract::{
+        IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession, OwnedSpace, PublicSession,
+        PublicSpace, Query,
+    },
+};
+use crate::{
+    session::{Change, Sessions},
+    store::{ListPosition, ListedSession, StoredSession},
+};
+
+/// Random characters in the name of a session that was given none.
+const RANDOM_ID_LENGTH: usize = 12;
+
+/// Sessions on a page when nothing is asked for.
+const DEFAULT_PAGE: u32 = 50;
+
+/// Sessions on a page at most.
+const MAX_PAGE: u32 = 100;
+
+/// Creates a session of a user
+///
+/// The picture is rendered before anything is stored: a fault in the template is answered
+/// with its line and column, and changes nothing.
+#[utoipa::path(
+    post, path = path::USER_SESSION_CREATE, tag = "Sessions", security(("bearer" = [])),
+    params(("user_id" = String, Path, example = "alice")),
+    request_body = CreateSession,
+    responses((status = 201, body = UserSessionRef, headers(
+        ("Location" = String, description = "The new session"),
+        ("ETag" = String, description = "Its revision"),
+    )))
+)]
+pub(super) async fn create_owned(
+    OwnedSpace(owner): OwnedSpace,
+    State(sessions): State<Arc<Sessions>>,
+    Json(request): Json<CreateSession>,
+) -> Result<Response, ApiError> {
+    let id = chosen_id(request.session_id.as_deref())?;
+    let (address, revision) = sessions.create(Some(owner.clone()), id, request).await?;
+    let answer = UserSessionRef {
+        user_id: owner.to_string(),
+        session_id: address.id.to_string(),
+    };
+    Ok(created(&address, revision, Answer(answer)))
+}
+
+/// Creates a public session
+///
+/// Anyone may change it afterwards; only its lifetime ends it.
+#[utoipa::path(
+    post, path = path::PUBLIC_SESSION_CREATE, tag = "Public sessions",
+    request_body = CreateSession,
+    responses((status = 201, body = PublicSessionRef, headers(
+        ("Location" = String, description = "The new session"),
+        ("ETag" = String, description = "Its revision"),
+    )))
+)]
+pub(super) async fn create_public(
+    _: PublicSpace,
+    State(sessions): State<Arc<Sessions>>,
+    Json(request): Json<CreateSession>,
+) -> Result<Response, ApiError> {
+    let id = chosen_id(request.session_id.as_deref())?;
+    let (address, revision) = sessions.create(None, id, request).await?;
+    let answer = PublicSessionRef {
+        session_id: address.id.to_string(),
+    };
+    Ok(created(&address, revision, Answer(answer)))
+}
+
+fn chosen_id(asked_for: Option<&str>) -> Result<SessionId, ApiError> {
+    use rand::distr::{Alphanumeric, SampleString};
+    let random = || Alphanumeric.sample_string(&mut rand::rng(), RANDOM_ID_LENGTH);
+    let id = asked_for.map_or_else(random, str::to_owned);
+    id.parse().map_err(|fault| ApiError::InvalidId {
+        pointer: "/session_id",
+        fault,
+    })
+}
+
+fn created(address: &SessionAddress, revision: Revision, answer: impl IntoResponse) -> Response {
+    let mut headers = etag(revision);
+    if let Ok(location) = HeaderValue::from_str(&path::session(address)) {
+        headers.insert(header::LOCATION, location);
+    }
+    (StatusCode::CREATED, headers, answer).into_response()
+}
+
+fn etag(revision: Revision) -> HeaderMap {
+    let etag = HeaderValue::from_str(&revision.etag());
+    etag.into_iter().map(|etag| (header::ETAG, etag)).collect()
+}
+
+/// Where a page of a list begins, and how long it is
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// Sessions on the page, from 1 to 100.
+    #[param(minimum = 1, maximum = 100, example = 50)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists a user's sessions, newest first
+#[utoipa::path(
+    get, path = path::USER_SESSIONS, tag = "Sessions", security(("bearer" = [])),
+    params(("user_id" = String, Path, example = "alice"), Page),
+    responses((status = 200, body = SessionList))
+)]
+pub(super) async fn list(
+    OwnedSpace(owner): OwnedSpace,
+    State(sessions): State<Arc<Sessions>>,
+    Query(page): Query<Page>,
+) -> Result<Answer<SessionList>, ApiError> {
+    let limit = page.limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        let detail = format!("limit must be from 1 to {MAX_PAGE}");
+        return Err(ApiError::Invalid {
+            pointer: "limit".to_owned(),
+            detail,
+        });
+    }
+    let after = page.cursor.as_deref().map(parse_cursor).transpose()?;
+    let (page, more) = sessions.list(&owner, after.as_ref(), limit).await?;
+    let next_cursor = page.last().filter(|_| more).map(cursor);
+    let sessions = page
+        .into_iter()
+        .map(|listed| summary(&sessions, &owner, listed))
+        .collect();
+    Ok(Answer(SessionList {
+        sessions,
+        next_cursor,
+    }))
+}
+
+/// `<microseconds>:<session id>`, base64url: opaque to clients, so it may change.
+fn cursor(last: &ListedSession) -> String {
+    let micros = last.created_at.unix_timestamp_nanos() / 1000;
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{micros}:{}", last.id))
+}
+
+fn parse_cursor(cursor: &str) -> Result<ListPosition, ApiError> {
+    let parse = || {
+        let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let (micros, id) = text.split_once(':')?;
+        let nanos = micros.parse::<i64>().ok()?;
+        let created_at =
+            OffsetDateTime::from_unix_timestamp_nanos(i128::from(nanos) * 1000).ok()?;
+        Some(ListPosition {
+            created_at,
+            id: id.parse().ok()?,
+        })
+    };
+    parse().ok_or(ApiError::InvalidCursor)
+}
+
+fn summary(sessions: &Sessions, owner: &UserId, listed: ListedSession) -> SessionSummary {
+    let address = SessionAddress::owned(owner.clone(), listed.id);
+    SessionSummary {
+        session_id: address.id.to_string(),
+        created_at: listed.created_at,
+        updated_at: listed.updated_at,
+        ttl: sessions.seconds_left(listed.expires_at),
+        revision: listed.revision.to_string(),
+        visibility: listed.visibility,
+        viewers: sessions.viewers(&address),
+    }
+}
+
+fn whole(sessions: &Sessions, session: StoredSession) -> Session {
+    Session {
+        user_id: session.address.owner.as_ref().map(ToString::to_string),
+        summary: SessionSummary {
+            session_id: session.address.id.to_string(),
+            created_at: session.created_at,
+            updated_at: session.updated_at,
+            ttl: sessions.seconds_left(session.drawing.expires_at),
+            revision: session.revision.to_string(),
+            visibility: session.drawing.visibility,
+            viewers: sessions.viewers(&session.address),
+        },
+        template: session.drawing.template.to_string(),
+        args: session.drawing.args.as_ref().clone(),
+    }
+}
+
+async fn read(
+    sessions: &Sessions,
+    address: &SessionAddress,
+    known: &IfNoneMatch,
+) -> Result<Response, ApiError> {
+    let session = sessions.get(address).await?;
+    let headers = etag(session.revision);
+    if known.has(&session.revision.etag()) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok((headers, Answer(whole(sessions, session))).into_response())
+}
+
+/// Reads a session of a user
+#[utoipa::path(
+    get, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
+    params(
+        ("user_id" = String, Path, example = "alice"),
+        ("session_id" = String, Path, example = "chart"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already"),
+    ),
+    responses(
+        (status = 200, body = Session, headers(("ETag" = String, description = "Its revision"))),
+        (status = 304, description = "It has not changed"),
+    )
+)]
+pub(super) async fn get_owned(
+    OwnedSession(address): OwnedSession,
+    State(sessions): State<Arc<Sessions>>,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
+    read(&sessions, &address, &known).await
+}
+
+/// Reads a public session
+#[utoipa::path(
+    get, path = path::PUBLIC_SESSION, tag = "Public sessions",
+    params(
+        ("session_id" = String, Path, example = "chart"),
+        ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already"),
+    ),
+    responses(
+        (status = 200, body = Session, headers(("ETag" = String, description = "Its revision"))),
+        (status = 304, description = "It has not changed"),
+    )
+)]
+pub(super) async fn get_public(
+    PublicSession(address): PublicSession,
+    State(sessions): State<Arc<Sessions>>,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
+    read(&sessions, &address, &known).await
+}
+
+/// Changes a session of a user
+///
+/// What is absent stays; `args` replaces all args. Every viewer sees the result at once.
+#[utoipa::path(
+    put, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
+    params(
+        ("user_id" = String, Path, example = "alice"),
+        ("session_id" = String, Path, example = "chart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
+    ),
+    request_body = UpdateSession,
+    responses((status = 204, headers(("ETag" = String, description = "The new revision"))))
+)]
+pub(super) async fn put_owned(
+    OwnedSession(address): OwnedSession,
+    State(sessions): State<Arc<Sessions>>,
+    IfMatch(expected): IfMatch,
+    Json(request): Json<UpdateSession>,
+) -> Result<Response, ApiError> {
+    let revision = sessions.change(&address, &expected, request.into()).await?;
+    Ok((StatusCode::NO_CONTENT, etag(revision)).into_response())
+}
+
+/// Changes some args of a user's session
+///
+/// The body is a JSON merge patch (RFC 7396) of the args: what it names changes, `null`
+/// removes, the rest stays.
+#[utoipa::path(
+    patch, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
+    params(
+        ("user_id" = String, Path, example = "alice"),
+        ("session_id" = String, Path, example = "chart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
+    ),
+    request_body(content = Object, content_type = "application/merge-patch+json", example = json!({"value": 42})),
+    responses((status = 204, headers(("ETag" = String, description = "The new revision"))))
+)]
+pub(super) async fn patch_owned(
+    OwnedSession(address): OwnedSession,
+    State(sessions): State<Arc<Sessions>>,
+    IfMatch(expected): IfMatch,
+    MergePatch(patch): MergePatch,
+) -> Result<Response, ApiError> {
+    let revision = sessions
+        .change(&address, &expected, Change::merge(patch))
+        .await?;
+    Ok((StatusCode::NO_CONTENT, etag(revision)).into_response())
+}
+
+/// Deletes a session of a user
+///
+/// Its streams end; the last picture stays on the screens.
+#[utoipa::path(
+    delete, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
+    params(
+        ("user_id" = String, Path, example = "alice"),
+        ("session_id" = String, Path, example = "chart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
+    ),
+    responses((status = 204, description = "It is gone"))
+)]
+pub(super) async fn delete_owned(
+    OwnedSession(address): OwnedSession,
+    State(sessions): State<Arc<Sessions>>,
+    IfMatch(expected): IfMatch,
+) -> Result<StatusCode, ApiError> {
+    sessions.delete(&address, &expected).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes a public session
+#[utoipa::path(
+    put, path = path::PUBLIC_SESSION, tag = "Public sessions",
+    params(
+        ("session_id" = String, Path, example = "chart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
+    ),
+    request_body = UpdateSession,
+    responses((status = 200, body = PublicSessionRef, headers(("ETag" = String, description = "The new revision"))))
+)]
+pub(super) async fn put_public(
+    PublicSession(address): PublicSession,
+    State(sessions): State<Arc<Sessions>>,
+    IfMatch(expected): IfMatch,
+    Json(request): Json<UpdateSession>,
+) -> Result<Response, ApiError> {
+    let revision = sessions.change(&address, &expected, request.into()).await?;
+    Ok(public_changed(&address, revision))
+}
+
+/// Changes some args of a public session
+///
+/// The body is a JSON merge patch (RFC 7396) of the args.
+#[utoipa::path(
+    patch, path = path::PUBLIC_SESSION, tag = "Public sessions",
+    params(
+        ("session_id" = String, Path, example = "chart"),
+        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
+    ),
+    request_body(content = Object, content_type = "application/merge-patch+json", example = json!({"value": 42})),
+    responses((status = 200, body = PublicSessionRef, headers(("ETag" = String, description = "The new revision"))))
+)]
+pub(super) async fn patch_public(
+    PublicSession(address): PublicSession,
+    State(sessions): State<Arc<Sessions>>,
+    IfMatch(expected): IfMatch,
+    MergePatch(patch): MergePatch,
+) -> Result<Response, ApiError> {
+    let revision = sessions
+        .change(&address, &expected, Change::merge(patch))
+        .await?;
+    Ok(public_changed(&address, revision))
+}
+
+fn public_changed(address: &SessionAddress, revision: Revision) -> Response {
+    let answer = PublicSessionRef {
+        session_id: address.id.to_string(),
+    };
+    (etag(revision), Answer(answer)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written_and_nothing_else_is() {
+        let id: SessionId = "chart".parse().unwrap();
+        let created_at = OffsetDateTime::UNIX_EPOCH + time::Duration::microseconds(7);
+        let listed = ListedSession {
+            id: id.clone(),
+            revision: Revision { epoch: 1, seq: 1 },
+            visibility: Default::default(),
+            created_at,
+            updated_at: created_at,
+            expires_at: created_at,
+        };
+        assert_eq!(
+            parse_cursor(&cursor(&listed)).unwrap(),
+            ListPosition { created_at, id }
+        );
+        for text in [
+            "",
+            "x:y",
+            "7",
+            "7:",
+            "7:a/b",
+            "99999999999999999999:a",
+            "9223372036854775807:a",
+        ] {
+            let bad = BASE64_URL_SAFE_NO_PAD.encode(text);
+            assert!(parse_cursor(&bad).is_err(), "{text}");
+        }
+        assert!(parse_cursor("7:chart").is_err());
+    }
+}

@@ -1,0 +1,348 @@
+//! Live pictures over HTTP: one URL, and what comes back depends on who asks.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use common::{Revision, path};
+use futures_util::{Stream, stream};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    App,
+    error::ApiError,
+    extract::{IfNoneMatch, Query, Readable, Suffix},
+};
+use crate::{
+    encode::{SharedFrame, multipart, sse},
+    hub::{Seen, Viewer},
+    render::page,
+    session::SessionError,
+};
+
+/// What a picture may do in a browser that opens it by itself: be drawn.
+pub(super) const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+                              font-src data:; sandbox";
+
+/// A form of a live picture
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Form {
+    /// Server-sent events.
+    Sse,
+    /// `multipart/x-mixed-replace`, for `<img>`.
+    Multipart,
+    /// A page that watches.
+    Html,
+    /// The current frame.
+    Svg,
+    /// The current frame as a bitmap.
+    Png,
+}
+
+/// How to send a live picture
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct How {
+    /// The form; chosen by the request's headers when absent.
+    #[serde(rename = "as")]
+    #[param(inline)]
+    form: Option<Form>,
+}
+
+/// Watches a session of a user
+///
+/// One URL for every viewer: an `<img>` gets `multipart/x-mixed-replace`, a browser's tab a
+/// page, everything else server-sent events; `?as=` chooses by hand. Each event is unnamed,
+/// carries the SVG as its data and its revision as its id; the last event is `end` with
+/// `{"reason": "deleted|expired|revoked|draining"}`. With `.svg` or `.png` after the session
+/// id the current frame comes once, with an ETag.
+#[utoipa::path(
+    get, path = path::USER_STREAM, tag = "Streams", security((), ("bearer" = [])),
+    params(
+        ("user_id" = String, Path, example = "alice"),
+        ("session_id" = String, Path, example = "chart"),
+        How,
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event seen: its frame is not sent again"),
+    ),
+    responses(
+        (status = 200, description = "The live picture", content(
+            (String = "text/event-stream"), (String = "multipart/x-mixed-replace"),
+            (String = "text/html"), (String = "image/svg+xml"), (Vec<u8> = "image/png"),
+        )),
+        (status = 204, description = "The session has ended: an EventSource stops trying"),
+        (status = 304, description = "The snapshot has not changed"),
+    )
+)]
+pub(super) async fn owned(
+    readable: Readable,
+    State(app): State<App>,
+    how: Query<How>,
+    known: IfNoneMatch,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    answer(readable, &app, &how.0, &known, &headers).await
+}
+
+/// Watches a public session
+///
+/// As with a session of a user.
+#[utoipa::path(
+    get, path = path::PUBLIC_STREAM, tag = "Streams",
+    params(
+        ("session_id" = String, Path, example = "chart"),
+        How,
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event seen: its frame is not sent again"),
+    ),
+    responses(
+        (status = 200, description = "The live picture", content(
+            (String = "text/event-stream"), (String = "multipart/x-mixed-replace"),
+            (String = "text/html"), (String = "image/svg+xml"), (Vec<u8> = "image/png"),
+        )),
+        (status = 204, description = "The session has ended: an EventSource stops trying"),
+        (status = 304, description = "The snapshot has not changed"),
+    )
+)]
+pub(super) async fn public(
+    readable: Readable,
+    State(app): State<App>,
+    how: Query<How>,
+    known: IfNoneMatch,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    answer(readable, &app, &how.0, &known, &headers).await
+}
+
+async fn answer(
+    Readable(readable): Readable,
+    app: &App,
+    how: &How,
+    known: &IfNoneMatch,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let readable = match readable {
+        Ok(readable) => readable,
+        // A browser's EventSource that comes back: 204 is how it is told to stop.
+        Err(SessionError::NotFound) if last_event_id.is_some() => {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let form = how.form.unwrap_or_else(|| choose(readable.suffix, headers));
+    if matches!(form, Form::Sse | Form::Multipart) && app.hub.is_draining() {
+        return Err(SessionError::Draining.into());
+    }
+    let (is_public, viewer) = (readable.is_public(), readable.viewer);
+    let session = readable.session;
+    let mut response = match form {
+        Form::Sse => events(viewer, last_event_id.and_then(|id| id.parse().ok())),
+        Form::Multipart => parts(viewer),
+        Form::Html => watch_page(
+            &session.address.to_string(),
+            &path::stream(&session.address),
+        )?,
+        Form::Svg => {
+            let svg = session.drawing.svg.clone();
+            snapshot(
+                &session.revision.etag(),
+                known,
+                "image/svg+xml; charset=utf-8",
+                async { Ok(Bytes::copy_from_slice(svg.as_bytes())) },
+            )
+            .await?
+        }
+        Form::Png => {
+            let etag = format!("\"{}.png\"", session.revision);
+            let png = async { Ok(app.sessions.snapshot(&session).await?.into()) };
+            snapshot(&etag, known, "image/png", png).await?
+        }
+    };
+    let headers = response.headers_mut();
+    let mut add = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    if form != Form::Html {
+        add(header::CONTENT_SECURITY_POLICY, PICTURE_POLICY);
+    }
+    if is_public {
+        add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        add(header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, X-Request-Id");
+        add(
+            header::HeaderName::from_static("cross-origin-resource-policy"),
+            "cross-origin",
+        );
+    }
+    add(header::VARY, "Accept, Sec-Fetch-Dest");
+    Ok(response)
+}
+
+/// What the request asks for without saying it. Browsers send `Sec-Fetch-Dest` to hosts they
+/// trust and a telling `Accept` to all.
+fn choose(suffix: Option<Suffix>, headers: &HeaderMap) -> Form {
+    match suffix {
+        Some(Suffix::Svg) => return Form::Svg,
+        Some(Suffix::Png) => return Form::Png,
+        None => {}
+    }
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("")
+    };
+    let accept = text("accept");
+    match text("sec-fetch-dest") {
+        _ if accept.starts_with("text/event-stream") => Form::Sse,
+        "image" | "object" | "embed" | "iframe" | "frame" => Form::Multipart,
+        "document" => Form::Html,
+        _ if accept.starts_with("image/") => Form::Multipart,
+        _ if accept.contains("text/html") => Form::Html,
+        _ => Form::Sse,
+    }
+}
+
+async fn snapshot(
+    etag: &str,
+    known: &IfNoneMatch,
+    content_type: &'static str,
+    picture: impl Future<Output = Result<Bytes, ApiError>>,
+) -> Result<Response, ApiError> {
+    let caching = [(header::ETAG, etag), (header::CACHE_CONTROL, "no-cache")];
+    if known.has(etag) {
+        return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
+    }
+    Ok((
+        caching,
+        [(header::CONTENT_TYPE, content_type)],
+        picture.await?,
+    )
+        .into_response())
+}
+
+fn watch_page(title: &str, stream: &str) -> Result<Response, ApiError> {
+    let nonce = format!("{:032x}", rand::random::<u128>());
+    let html = page::watch(title, stream, &nonce).map_err(|error| {
+        tracing::error!(%error, "the watch page does not render");
+        ApiError::Internal
+    })?;
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
+         img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+    );
+    Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
+}
+
+fn live(content_type: &str, body: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    use futures_util::StreamExt;
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        // Proxies that gather an answer before they pass it on would gather for ever.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::from_stream(body.map(Ok::<_, Infallible>))).into_response()
+}
+
+fn events(mut viewer: Viewer, seen: Option<Revision>) -> Response {
+    // Looking marks the frame as seen, so what is known already is not sent again.
+    let first = viewer.look().filter(|frame| Some(frame.revision()) != seen);
+    let opening = std::iter::once(Bytes::from_static(sse::RETRY.as_bytes()))
+        .chain(first.map(|frame| frame.event()));
+    let body = stream::unfold(Some(viewer), async |viewer| {
+        let mut viewer = viewer?;
+        Some(match viewer.next().await {
+            Seen::Frame(frame) => (frame.event(), Some(viewer)),
+            Seen::Quiet => (Bytes::from_static(sse::HEARTBEAT.as_bytes()), Some(viewer)),
+            Seen::End(reason) => (sse::end(reason), None),
+        })
+    });
+    use futures_util::StreamExt;
+    live(sse::CONTENT_TYPE, stream::iter(opening).chain(body))
+}
+
+fn parts(mut viewer: Viewer) -> Response {
+    // A viewer is given a frame before it is let in; without one there is nothing to show,
+    // and the picture would stay open and empty.
+    let Some(first) = viewer.look() else {
+        return ApiError::from(SessionError::NotFound).into_response();
+    };
+    let boundary = first.boundary().clone();
+    let content_type = boundary.content_type();
+    let opening = [multipart::opening(&boundary), first.part()];
+    let body = stream::unfold(Some((viewer, first)), move |state| {
+        let boundary = boundary.clone();
+        async move {
+            let (mut viewer, shown): (Viewer, Arc<SharedFrame>) = state?;
+            let closing = |frame: &SharedFrame| multipart::closing(&boundary, &frame.frame().svg);
+            Some(match viewer.next().await {
+                Seen::Frame(frame) if Arc::ptr_eq(frame.boundary(), &boundary) => {
+                    (frame.part(), Some((viewer, frame)))
+                }
+                // The new picture contains this stream's boundary: to send it would break the
+                // framing. Whoever connects again gets another boundary.
+                Seen::Frame(_) => (closing(&shown), None),
+                Seen::Quiet => (shown.part(), Some((viewer, shown))),
+                Seen::End(_) => (closing(&shown), None),
+            })
+        }
+    });
+    use futures_util::StreamExt;
+    live(&content_type, stream::iter(opening).chain(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(headers: &[(&'static str, &'static str)]) -> Form {
+        let headers = headers.iter().map(|(name, value)| {
+            (
+                header::HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
+        choose(None, &headers.collect())
+    }
+
+    #[test]
+    fn everyone_gets_the_form_they_can_show() {
+        let image = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+        let page = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (headers, form) in [
+            (&[("accept", "*/*")][..], Form::Sse),
+            (&[], Form::Sse),
+            (
+                &[("accept", "text/event-stream"), ("sec-fetch-dest", "empty")],
+                Form::Sse,
+            ),
+            (
+                &[("accept", image), ("sec-fetch-dest", "image")],
+                Form::Multipart,
+            ),
+            (&[("accept", image)], Form::Multipart),
+            (
+                &[("accept", page), ("sec-fetch-dest", "object")],
+                Form::Multipart,
+            ),
+            (
+                &[("accept", page), ("sec-fetch-dest", "embed")],
+                Form::Multipart,
+            ),
+            (
+                &[("accept", page), ("sec-fetch-dest", "iframe")],
+                Form::Multipart,
+            ),
+            (
+                &[("accept", page), ("sec-fetch-dest", "document")],
+                Form::Html,
+            ),
+            (&[("accept", page)], Form::Html),
+        ] {
+            assert_eq!(chosen(headers), form, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Tokens and the keys behind them.
+
+use std::sync::Arc;
+
+use axum::{
+    Json as Answer,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use common::{
+    api::{Minting, Token, TokenRequest},
+    jwt::JwkSet,
+    path,
+};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+use super::{
+    error::ApiError,
+    extract::{IfNoneMatch, Json},
+};
+use crate::{config::Config, token::Tokens};
+
+/// How long a verifier may keep the keys: five minutes, so that a new key is known well
+/// before it signs.
+const JWKS_CACHING: &str = "public, max-age=300, must-revalidate";
+
+/// Mints a token
+///
+/// Where minting is open, anyone gets a token for any user id: for one machine, or for a
+/// network in which everyone is trusted. Elsewhere the account's password is needed.
+#[utoipa::path(
+    post, path = path::TOKEN, tag = "Tokens",
+    request_body = TokenRequest,
+    responses((status = 200, body = Token), (status = 401, description = "The user id or the password is wrong", body = common::api::Problem, content_type = "application/problem+json"))
+)]
+pub(super) async fn issue(
+    State(tokens): State<Arc<Tokens>>,
+    State(config): State<Arc<Config>>,
+    Json(request): Json<TokenRequest>,
+) -> Result<Answer<Token>, ApiError> {
+    let invalid = |fault| ApiError::InvalidId {
+        pointer: "/user_id",
+        fault,
+    };
+    let user = request.user_id.parse().map_err(invalid)?;
+    if config.minting == Minting::Accounts {
+        // There are no accounts in this store, so no user id and password are right.
+        return Err(ApiError::Credentials);
+    }
+    let lifetime = request.ttl_seconds.map(Duration::from_secs);
+    let issue = move || tokens.issue(user, lifetime);
+    let issued = tokio::task::spawn_blocking(issue)
+        .await
+        .map_err(|_| ApiError::Internal)??;
+    Ok(Answer(Token {
+        token: issued.token,
+        token_type: "Bearer".to_owned(),
+        expires_in: issued.lifetime.as_secs(),
+    }))
+}
+
+/// The public keys that verify our tokens
+///
+/// For third parties: keep them for as long as the Cache-Control header says, and fetch
+/// them again when a token names a key that is not among them.
+#[utoipa::path(
+    get, path = path::JWKS, tag = "Tokens",
+    params(("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
+    responses(
+        (status = 200, body = JwkSet, content_type = "application/jwk-set+json"),
+        (status = 304, description = "They have not changed"),
+    )
+)]
+pub(super) async fn jwks(
+    State(tokens): State<Arc<Tokens>>,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
+    let body = serde_json::to_vec(&*tokens.keyring().published()).map_err(|error| {
+        tracing::error!(%error, "the public keys cannot be written");
+        ApiError::Internal
+    })?;
+    let etag = format!(
+        "\"{}\"",
+        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&body))
+    );
+    let matches = known.has(&etag);
+    let headers = [
+        (header::CACHE_CONTROL, JWKS_CACHING),
+        (header::ETAG, etag.as_str()),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    if matches {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/jwk-set+json")];
+    Ok((headers, content_type, body).into_response())
+}
+
+/// The public keys, under `/api`
+#[utoipa::path(
+    get, path = path::JWKS_ALIAS, tag = "Tokens",
+    params(("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
+    responses(
+        (status = 200, body = JwkSet, content_type = "application/jwk-set+json"),
+        (status = 304, description = "They have not changed"),
+    )
+)]
+pub(super) async fn jwks_alias(
+    tokens: State<Arc<Tokens>>,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
+    jwks(tokens, known).await
+}

@@ -1,0 +1,176 @@
+//! Live fan-out within this node: who is watching what, and the newest frame for each.
+//!
+//! A room exists while it has viewers. It holds one frame in a `watch` channel, so a new
+//! frame replaces the one before it: a slow viewer skips, nobody is owed a queue, and the
+//! memory of a viewer is constant.
+
+mod viewer;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use std::time::Duration;
+
+use common::{Frame, SessionAddress};
+use dashmap::DashMap;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    clock::Clock,
+    encode::{EndReason, SharedFrame},
+    metrics::Metrics,
+};
+
+pub use self::viewer::{Seen, Viewer};
+
+/// What a room shows.
+#[derive(Debug, Clone)]
+enum Scene {
+    /// Someone came, and nobody has said yet what is drawn.
+    Empty,
+    /// The newest frame.
+    Live(Arc<SharedFrame>),
+    /// Nothing more will come.
+    Ended(EndReason),
+}
+
+/// What the hub tells all viewers of all rooms. It changes on every heartbeat.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pulse {
+    draining: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Room {
+    scene: watch::Sender<Scene>,
+    viewers: AtomicU64,
+}
+
+impl Room {
+    fn empty() -> Arc<Self> {
+        Arc::new(Self {
+            scene: watch::Sender::new(Scene::Empty),
+            viewers: AtomicU64::new(0),
+        })
+    }
+
+    /// Shows `frame` if it is newer than what is shown. Viewers are woken only if the
+    /// picture differs.
+    fn offer(&self, frame: &Frame, metrics: &Arc<Metrics>) {
+        self.scene.send_if_modified(|scene| {
+            let before = match scene {
+                Scene::Empty => None,
+                Scene::Live(shown) if shown.revision() < frame.revision => Some(&**shown),
+                Scene::Live(_) | Scene::Ended(_) => return false,
+            };
+            let changed = before.is_none_or(|before| before.frame().svg != frame.svg);
+            let next = SharedFrame::new(frame.clone(), before, metrics.clone());
+            *scene = Scene::Live(Arc::new(next));
+            changed
+        });
+    }
+
+    fn end(&self, reason: EndReason) {
+        self.scene.send_replace(Scene::Ended(reason));
+    }
+}
+
+/// All rooms of this node.
+#[derive(Debug)]
+pub struct Hub {
+    rooms: DashMap<SessionAddress, Arc<Room>>,
+    pulse: watch::Sender<Pulse>,
+    present: TaskTracker,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+impl Hub {
+    /// A hub without viewers.
+    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Arc<Self> {
+        let present = TaskTracker::new();
+        present.close();
+        Arc::new(Self {
+            rooms: DashMap::new(),
+            pulse: watch::Sender::default(),
+            present,
+            clock,
+            metrics,
+        })
+    }
+
+    /// Enters the room of a session. From now on the viewer misses nothing: join first, then
+    /// read the store and [`Viewer::offer`] what it says; the higher revision wins.
+    pub fn join(self: &Arc<Self>, address: &SessionAddress) -> Viewer {
+        let room = {
+            let room = self
+                .rooms
+                .entry(address.clone())
+                .or_insert_with(Room::empty);
+            // Counted while the map's guard is held: a room with this count cannot be removed.
+            room.viewers.fetch_add(1, Ordering::Relaxed);
+            room.clone()
+        };
+        Viewer::new(self.clone(), address.clone(), room)
+    }
+
+    /// Shows a frame to whoever watches the session on this node.
+    pub fn show(&self, address: &SessionAddress, frame: &Frame) {
+        if let Some(room) = self.room(address) {
+            room.offer(frame, &self.metrics);
+        }
+    }
+
+    /// Ends every stream of a session.
+    pub fn end(&self, address: &SessionAddress, reason: EndReason) {
+        if let Some((_, room)) = self.rooms.remove(address) {
+            room.end(reason);
+        }
+    }
+
+    /// How many viewers a session has on this node.
+    pub fn viewers(&self, address: &SessionAddress) -> u64 {
+        self.room(address)
+            .map_or(0, |room| room.viewers.load(Ordering::Relaxed))
+    }
+
+    /// Lets every idle stream show that it is alive: one tick for the whole node, no timer
+    /// per viewer. Runs until it is dropped.
+    pub async fn beat(self: Arc<Self>, every: Duration) {
+        loop {
+            self.clock.sleep(every).await;
+            self.pulse.send_modify(|_| {});
+        }
+    }
+
+    /// Asks every viewer to leave, one by one over the next `over`.
+    pub fn drain(&self, over: Duration) {
+        self.pulse.send_modify(|pulse| pulse.draining = Some(over));
+    }
+
+    /// Whether [`Self::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.pulse.borrow().draining.is_some()
+    }
+
+    /// Resolves when the last viewer has left.
+    pub async fn deserted(&self) {
+        self.present.wait().await;
+    }
+
+    // The guard of the map must not be held while a room is spoken to.
+    fn room(&self, address: &SessionAddress) -> Option<Arc<Room>> {
+        self.rooms.get(address).map(|room| room.clone())
+    }
+
+    fn leave(&self, address: &SessionAddress, room: &Arc<Room>) {
+        self.rooms.remove_if(address, |_, current| {
+            Arc::ptr_eq(current, room) && room.viewers.fetch_sub(1, Ordering::Relaxed) == 1
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

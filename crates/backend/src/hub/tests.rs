@@ -1,0 +1,177 @@
+use super::*;
+use crate::clock::ManualClock;
+use common::Revision;
+use time::OffsetDateTime;
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+struct Stage {
+    hub: Arc<Hub>,
+    clock: ManualClock,
+    chart: SessionAddress,
+}
+
+fn stage() -> Stage {
+    let clock = ManualClock::new(OffsetDateTime::UNIX_EPOCH);
+    let hub = Hub::new(Arc::new(clock.clone()), Arc::default());
+    Stage {
+        hub,
+        clock,
+        chart: "alice/chart".parse().unwrap(),
+    }
+}
+
+fn frame(seq: u64, svg: &str) -> Frame {
+    Frame {
+        revision: Revision { epoch: 1, seq },
+        svg: svg.into(),
+    }
+}
+
+async fn sees(viewer: &mut Viewer) -> String {
+    match viewer.next().await {
+        Seen::Frame(frame) => frame.frame().svg.to_string(),
+        other => panic!("saw {other:?}"),
+    }
+}
+
+fn sees_nothing(viewer: &mut Viewer) {
+    let mut next = Box::pin(viewer.next());
+    let waker = std::task::Waker::noop();
+    assert!(
+        next.as_mut()
+            .poll(&mut std::task::Context::from_waker(waker))
+            .is_pending()
+    );
+}
+
+#[tokio::test]
+async fn a_slow_viewer_gets_the_newest_frame_and_no_backlog() {
+    let Stage { hub, chart, .. } = stage();
+    let mut viewer = hub.join(&chart);
+    for seq in 1..=1000 {
+        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")));
+    }
+    assert_eq!(sees(&mut viewer).await, "<svg>1000</svg>");
+    sees_nothing(&mut viewer);
+}
+
+#[tokio::test]
+async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
+    let Stage { hub, chart, .. } = stage();
+    let mut viewer = hub.join(&chart);
+    hub.show(&chart, &frame(3, "<svg>3</svg>"));
+    viewer.offer(&frame(2, "<svg>2</svg>"));
+    assert_eq!(sees(&mut viewer).await, "<svg>3</svg>");
+    hub.show(&chart, &frame(1, "<svg>1</svg>"));
+    sees_nothing(&mut viewer);
+}
+
+#[tokio::test]
+async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
+    let Stage { hub, chart, .. } = stage();
+    let mut viewer = hub.join(&chart);
+    viewer.offer(&frame(1, "<svg/>"));
+    assert_eq!(sees(&mut viewer).await, "<svg/>");
+    hub.show(&chart, &frame(2, "<svg/>"));
+    sees_nothing(&mut viewer);
+    assert_eq!(viewer.look().unwrap().revision().seq, 2);
+}
+
+#[tokio::test]
+async fn a_frame_is_encoded_once_for_all() {
+    let Stage { hub, chart, .. } = stage();
+    let mut viewers: Vec<_> = (0..3).map(|_| hub.join(&chart)).collect();
+    hub.show(&chart, &frame(1, "<svg/>"));
+    let mut seen = Vec::new();
+    for viewer in &mut viewers {
+        let Seen::Frame(frame) = viewer.next().await else {
+            panic!("no frame")
+        };
+        seen.push((frame.event().as_ptr(), frame.part().as_ptr()));
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test]
+async fn rooms_go_with_their_last_viewer() {
+    let Stage { hub, chart, .. } = stage();
+    let (one, two) = (hub.join(&chart), hub.join(&chart));
+    assert_eq!(hub.viewers(&chart), 2);
+    drop(one);
+    assert_eq!((hub.viewers(&chart), hub.rooms.len()), (1, 1));
+    drop(two);
+    assert_eq!((hub.viewers(&chart), hub.rooms.len()), (0, 0));
+    hub.deserted().await;
+}
+
+#[tokio::test]
+async fn the_end_reaches_everyone_and_the_next_life_is_another_room() {
+    let Stage { hub, chart, .. } = stage();
+    let mut old = hub.join(&chart);
+    hub.end(&chart, EndReason::Deleted);
+    let mut new = hub.join(&chart);
+    hub.show(&chart, &frame(1, "<svg/>"));
+    assert!(matches!(old.next().await, Seen::End(EndReason::Deleted)));
+    assert_eq!(sees(&mut new).await, "<svg/>");
+    drop(old);
+    assert_eq!(hub.viewers(&chart), 1);
+}
+
+#[tokio::test]
+async fn only_an_idle_viewer_is_kept_alive() {
+    let Stage { hub, clock, chart } = stage();
+    let mut beat = Box::pin(hub.clone().beat(HEARTBEAT));
+    let mut tick = || {
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        assert!(beat.as_mut().poll(&mut context).is_pending());
+        clock.advance(HEARTBEAT);
+        assert!(beat.as_mut().poll(&mut context).is_pending());
+    };
+    let mut viewer = hub.join(&chart);
+    viewer.offer(&frame(1, "<svg/>"));
+    assert_eq!(sees(&mut viewer).await, "<svg/>");
+    tick();
+    sees_nothing(&mut viewer);
+    tick();
+    assert!(matches!(viewer.next().await, Seen::Quiet));
+}
+
+#[tokio::test]
+async fn a_drain_spreads_the_ends_over_its_time() {
+    let Stage { hub, clock, chart } = stage();
+    let mut viewers: Vec<_> = (0..200).map(|_| hub.join(&chart)).collect();
+    let over = Duration::from_secs(100);
+    hub.drain(over);
+    let mut ended_at_half = 0;
+    for viewer in &mut viewers {
+        sees_nothing(viewer);
+    }
+    clock.advance(over / 2);
+    for viewer in &mut viewers {
+        // Two hundred looks in one go would use up what the runtime grants a task.
+        tokio::task::yield_now().await;
+        ended_at_half += usize::from(futures_util::poll!(Box::pin(viewer.next())).is_ready());
+    }
+    assert!(
+        (50..150).contains(&ended_at_half),
+        "{ended_at_half} of 200 had left at half time"
+    );
+    clock.advance(over / 2);
+    for viewer in &mut viewers {
+        assert!(matches!(
+            viewer.next().await,
+            Seen::End(EndReason::Draining)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_ends_ends_the_stream() {
+    let Stage { hub, clock, chart } = stage();
+    let mut viewer = hub.join(&chart);
+    viewer.revoke_at(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60));
+    clock.advance(Duration::from_secs(60));
+    assert!(matches!(viewer.next().await, Seen::End(EndReason::Revoked)));
+}

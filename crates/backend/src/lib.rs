@@ -1,0 +1,17 @@
+//! The Easel server: a program PUTs a few values, and every viewer of that drawing sees the
+//! picture change at once. ARCHITECTURE.md has the map of the rooms and what each may use.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod encode;
+mod http;
+pub mod hub;
+pub mod lifecycle;
+pub mod metrics;
+pub mod render;
+pub mod server;
+pub mod session;
+pub mod store;
+pub mod telemetry;
+pub mod token;

@@ -1,0 +1,7 @@
+//! The `easel` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    backend::cli::run()
+}

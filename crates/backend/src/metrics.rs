@@ -1,0 +1,105 @@
+//! Everything that is measured, with its help text: one struct, one place to read.
+
+use std::fmt;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// A form in which frames leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Encoding {
+    /// Server-sent events.
+    Sse,
+    /// `multipart/x-mixed-replace`.
+    Multipart,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EncodingLabels {
+    format: Encoding,
+}
+
+/// The counters of one server.
+pub struct Metrics {
+    registry: Registry,
+    renders: Counter,
+    compilations: Counter,
+    encodings: Family<EncodingLabels, Counter>,
+    viewers: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("easel");
+        let (renders, compilations) = (Counter::default(), Counter::default());
+        let encodings = Family::<EncodingLabels, Counter>::default();
+        let viewers = Gauge::default();
+        registry.register("renders", "Templates rendered", renders.clone());
+        registry.register("compilations", "Templates compiled", compilations.clone());
+        registry.register(
+            "frame_encodings",
+            "Frames encoded, by format: once per frame however many watch",
+            encodings.clone(),
+        );
+        registry.register(
+            "viewers",
+            "Viewers connected to this node now",
+            viewers.clone(),
+        );
+        Self {
+            registry,
+            renders,
+            compilations,
+            encodings,
+            viewers,
+        }
+    }
+}
+
+impl Metrics {
+    /// A template was rendered.
+    pub fn rendered(&self) {
+        self.renders.inc();
+    }
+
+    /// A template was compiled.
+    pub fn compiled(&self) {
+        self.compilations.inc();
+    }
+
+    /// A frame was encoded.
+    pub fn frame_encoded(&self, format: Encoding) {
+        self.encodings
+            .get_or_create(&EncodingLabels { format })
+            .inc();
+    }
+
+    /// A viewer connected.
+    pub fn viewer_came(&self) {
+        self.viewers.inc();
+    }
+
+    /// A viewer left.
+    pub fn viewer_left(&self) {
+        self.viewers.dec();
+    }
+
+    /// All of it as OpenMetrics text, which Prometheus reads.
+    ///
+    /// # Errors
+    /// Never for these metrics; the library's signature allows it.
+    pub fn to_text(&self) -> Result<String, fmt::Error> {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}

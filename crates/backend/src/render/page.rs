@@ -1,0 +1,53 @@
+//! Pages that the server renders itself.
+
+use std::sync::LazyLock;
+
+use tera::{Context, Tera};
+
+static PAGES: LazyLock<Result<Tera, tera::Error>> = LazyLock::new(|| {
+    let mut pages = Tera::new();
+    pages.add_raw_template(
+        "watch.html",
+        include_str!("../../../../templates/html/watch.html"),
+    )?;
+    Ok(pages)
+});
+
+/// The page did not render; the text is for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct PageError(String);
+
+/// The page that watches the stream at the path `stream_url`. Its one script and style carry
+/// `nonce`.
+///
+/// # Errors
+/// When the template is broken, which a test makes sure it is not.
+pub fn watch(title: &str, stream_url: &str, nonce: &str) -> Result<String, PageError> {
+    let pages = PAGES
+        .as_ref()
+        .map_err(|error| PageError(error.to_string()))?;
+    let mut context = Context::new();
+    context.insert("title", title);
+    context.insert("stream_url", stream_url);
+    context.insert("nonce", nonce);
+    pages
+        .render("watch.html", &context)
+        .map_err(|error| PageError(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_watch_page_is_escaped_html() {
+        let page = super::watch("<a>", "/stream/a?b=\"c\"", "n0").unwrap();
+        assert!(
+            page.contains("&lt;a&gt;") && !page.contains("<a>"),
+            "{page}"
+        );
+        assert!(
+            page.contains("nonce=\"n0\"") && !page.contains("b=\"c\""),
+            "{page}"
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! Is it a picture? Well-formed XML with one `svg` root, in the form that is sent.
+
+use roxmltree::{Document, ParsingOptions};
+
+use super::Position;
+
+const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
+
+/// Nodes that a picture may have: far more than a browser draws smoothly.
+const MAX_NODES: u32 = 200_000;
+
+/// Why a result is not a picture.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SvgFault {
+    /// Nothing but white space.
+    #[error("the template rendered to nothing")]
+    Empty,
+    /// Not UTF-8; templates cannot cause it.
+    #[error("the result is not UTF-8")]
+    Encoding,
+    /// Not well-formed XML.
+    #[error("the result is not well-formed XML: {message} (line {}, column {} of the result)", .at.line, .at.column)]
+    Xml {
+        /// The parser's words.
+        message: String,
+        /// Where in the result.
+        at: Position,
+    },
+    /// Well-formed, and something else.
+    #[error("the root element is <{0}>, not <svg xmlns=\"{SVG_NAMESPACE}\">")]
+    Root(String),
+}
+
+/// Checks a rendered result and returns what is to be sent: without white space around it,
+/// without a byte order mark and without an XML declaration, which could contradict the
+/// encoding that it is sent in.
+pub(super) fn check(result: &[u8]) -> Result<&str, SvgFault> {
+    let text = std::str::from_utf8(result).map_err(|_| SvgFault::Encoding)?;
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.is_empty() {
+        return Err(SvgFault::Empty);
+    }
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: MAX_NODES,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(text, options).map_err(|error| {
+        let pos = error.pos();
+        SvgFault::Xml {
+            message: explain(&error),
+            at: Position {
+                line: pos.row as usize,
+                column: pos.col as usize,
+            },
+        }
+    })?;
+    let root = document.root_element();
+    if root.tag_name().name() != "svg" || root.tag_name().namespace() != Some(SVG_NAMESPACE) {
+        return Err(SvgFault::Root(
+            root.tag_name().name().chars().take(64).collect(),
+        ));
+    }
+    Ok(without_declaration(text))
+}
+
+fn explain(error: &roxmltree::Error) -> String {
+    match error {
+        roxmltree::Error::DtdDetected => {
+            "a document type is not taken; leave out <!DOCTYPE …>".to_owned()
+        }
+        roxmltree::Error::NodesLimitReached => {
+            format!("the picture has more than {MAX_NODES} nodes")
+        }
+        other => {
+            let text = other.to_string();
+            // The parser ends its sentences with the position, which we give ourselves.
+            text.rsplit_once(" at ")
+                .map_or(text.clone(), |(words, _)| words.to_owned())
+        }
+    }
+}
+
+fn without_declaration(text: &str) -> &str {
+    match text
+        .strip_prefix("<?xml ")
+        .and_then(|rest| rest.split_once("?>"))
+    {
+        Some((_, picture)) => picture.trim_start(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINIMAL: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+
+    fn fault(text: &str) -> SvgFault {
+        check(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn pictures_pass_as_they_are() {
+        assert_eq!(check(MINIMAL.as_bytes()), Ok(MINIMAL));
+        let prefixed = "<s:svg xmlns:s=\"http://www.w3.org/2000/svg\"/>";
+        assert_eq!(check(prefixed.as_bytes()), Ok(prefixed));
+    }
+
+    #[test]
+    fn what_could_trip_a_browser_before_the_root_is_taken_off() {
+        let dressed = format!("\u{feff}<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n{MINIMAL}\n\n");
+        assert_eq!(check(dressed.as_bytes()), Ok(MINIMAL));
+        assert_eq!(check(format!("\n  {MINIMAL}").as_bytes()), Ok(MINIMAL));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        assert_eq!(fault(" \n"), SvgFault::Empty);
+        assert_eq!(fault("<html/>"), SvgFault::Root("html".to_owned()));
+        assert_eq!(fault("<svg/>"), SvgFault::Root("svg".to_owned()));
+        for broken in [
+            "hello".to_owned(),
+            "<svg".to_owned(),
+            MINIMAL.repeat(2),
+            format!("{MINIMAL}trailing"),
+            MINIMAL.replace("/>", "><a></b></svg>"),
+            MINIMAL.replace("/>", ">&nbsp;</svg>"),
+            MINIMAL.replace("/>", ">R&D</svg>"),
+            MINIMAL.replace("/>", "><a x='1' x='2'/></svg>"),
+            MINIMAL.replace("/>", "><a x=1/></svg>"),
+            MINIMAL.replace("/>", "><u:a/></svg>"),
+            MINIMAL.replace("/>", ">\u{1}</svg>"),
+            MINIMAL.replace("/>", ">\u{ffff}</svg>"),
+            MINIMAL.replace("/>", ">&#1;</svg>"),
+            MINIMAL.replace("/>", ">]]></svg>"),
+            MINIMAL.replace("/>", "><!-- a -- b --></svg>"),
+            MINIMAL.replace("/>", "><a b='<'/></svg>"),
+            format!("<!DOCTYPE svg [<!ENTITY a 'b'>]>{MINIMAL}"),
+            format!("text{MINIMAL}"),
+        ] {
+            assert!(matches!(fault(&broken), SvgFault::Xml { .. }), "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_fault_says_where() {
+        let text = "<svg xmlns=\"http://www.w3.org/2000/svg\">\n<a></b>\n</svg>";
+        let SvgFault::Xml { message, at } = fault(text) else {
+            panic!()
+        };
+        assert_eq!(at.line, 2);
+        assert!(!message.contains(" at "), "{message}");
+    }
+}

@@ -1,0 +1,238 @@
+//! The composition root: a configuration becomes stores, services and routers; nothing else
+//! knows which store it is.
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc};
+
+use axum::{Router, serve::ListenerExt};
+use common::api::Minting;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    http::{self, App},
+    hub::Hub,
+    lifecycle::Lifecycle,
+    metrics::Metrics,
+    render::Renderer,
+    session::Sessions,
+    store::{SqliteStore, StoreError},
+    token::{Keyring, KeyringError, Tokens},
+};
+
+/// How long requests that are under way when all streams have ended may take to finish.
+const FINISH_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Why a server does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The store cannot be opened.
+    #[error("{}: {source}", .file.display())]
+    Store {
+        /// Its file.
+        file: std::path::PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The keyring cannot be used.
+    #[error("the keyring: {0}")]
+    Keyring(#[from] KeyringError),
+    /// An address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A listener failed while serving.
+    #[error("serving failed: {0}")]
+    Serve(#[from] io::Error),
+}
+
+/// A server that is ready to serve.
+#[derive(Debug)]
+pub struct Server {
+    app: App,
+    store: SqliteStore,
+    clock: Arc<dyn Clock>,
+    lifecycle: Lifecycle,
+}
+
+/// The sockets that a server serves on.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For everyone.
+    pub public: TcpListener,
+    /// For operators.
+    pub ops: TcpListener,
+}
+
+impl Listeners {
+    /// Takes the configured addresses.
+    ///
+    /// # Errors
+    /// Which address cannot be had, and why.
+    pub async fn bind(config: &Config) -> Result<Self, ServerError> {
+        let bind = async |address| {
+            TcpListener::bind(address)
+                .await
+                .map_err(|source| ServerError::Listen { address, source })
+        };
+        Ok(Self {
+            public: bind(config.listen).await?,
+            ops: bind(config.ops_listen).await?,
+        })
+    }
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// [`ServerError::Store`].
+pub async fn open_store(config: &Config) -> Result<SqliteStore, ServerError> {
+    let file = config.database_file();
+    SqliteStore::open(&file)
+        .await
+        .map_err(|source| ServerError::Store { file, source })
+}
+
+/// Opens the keyring of a store and makes it issue and verify tokens.
+///
+/// # Errors
+/// [`ServerError::Keyring`].
+pub async fn open_tokens(
+    config: &Config,
+    store: &SqliteStore,
+    clock: Arc<dyn Clock>,
+) -> Result<Tokens, ServerError> {
+    let keyring = Keyring::open(Arc::new(store.clone()), clock.clone()).await?;
+    let names = config.token_names.clone();
+    Ok(Tokens::new(
+        Arc::new(keyring),
+        names,
+        config.token_lifetimes,
+        clock,
+    ))
+}
+
+impl Server {
+    /// Opens the stores and wires the rooms together; listens nowhere yet.
+    ///
+    /// # Errors
+    /// When a store or the keyring cannot be used.
+    pub async fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
+        let store = open_store(&config).await?;
+        let tokens = open_tokens(&config, &store, clock.clone()).await?;
+        let metrics = Arc::new(Metrics::default());
+        let hub = Hub::new(clock.clone(), metrics.clone());
+        let renderer = Renderer::new(config.render, metrics.clone());
+        let sessions = Sessions::new(
+            Arc::new(store.clone()),
+            hub.clone(),
+            renderer,
+            clock.clone(),
+            config.session_lifetimes,
+        );
+        let app = App {
+            sessions: Arc::new(sessions),
+            tokens: Arc::new(tokens),
+            hub,
+            metrics,
+            config: Arc::new(config),
+        };
+        Ok(Self {
+            app,
+            store,
+            clock,
+            lifecycle: Lifecycle::default(),
+        })
+    }
+
+    /// Serves until `stop` resolves, then ends streams one by one and returns when all is
+    /// done, or at once when `cut` resolves.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn serve(
+        self,
+        listeners: Listeners,
+        stop: impl Future<Output = ()> + Send,
+        cut: impl Future<Output = ()> + Send,
+    ) -> Result<(), ServerError> {
+        let config = self.app.config.clone();
+        self.announce(&listeners)?;
+        self.lifecycle
+            .spawn(self.app.hub.clone().beat(config.heartbeat));
+        self.lifecycle.spawn(self.app.sessions.clone().expire());
+        let finish = CancellationToken::new();
+        let mut serving = Box::pin(async {
+            tokio::try_join!(
+                listen(listeners.public, http::public(self.app.clone()), &finish),
+                listen(listeners.ops, http::ops(self.app.clone()), &finish),
+            )
+        });
+        let stopping = async {
+            stop.await;
+            tracing::info!("stopping: streams end within {:?}", config.drain_timeout);
+            self.app.hub.drain(config.drain_timeout);
+            tokio::select! {
+                () = self.app.hub.deserted() => {}
+                () = self.clock.sleep(config.drain_timeout) => {}
+            }
+        };
+        let outcome = tokio::select! {
+            result = &mut serving => result.map(drop),
+            () = cut => {
+                tracing::warn!("stopped without waiting");
+                Ok(())
+            }
+            () = stopping => {
+                finish.cancel();
+                match tokio::time::timeout(FINISH_WITHIN, serving).await {
+                    Ok(result) => result.map(drop),
+                    Err(_) => {
+                        tracing::info!("some connections stayed open and were cut");
+                        Ok(())
+                    }
+                }
+            }
+        };
+        self.lifecycle.stop().await;
+        self.store.close().await;
+        tracing::info!("stopped");
+        outcome.map_err(ServerError::Serve)
+    }
+
+    fn announce(&self, listeners: &Listeners) -> Result<(), ServerError> {
+        let config = &self.app.config;
+        let (public, ops) = (listeners.public.local_addr()?, listeners.ops.local_addr()?);
+        let minting = match config.minting {
+            Minting::Open => "open (anyone who can reach this server can sign in as anyone)",
+            Minting::Accounts => "accounts",
+        };
+        let file = config.database_file();
+        tracing::info!(
+            "ready on http://{public} (ops http://{ops}), store sqlite {}, minting {minting}",
+            file.display()
+        );
+        Ok(())
+    }
+}
+
+async fn listen(
+    listener: TcpListener,
+    router: Router,
+    finish: &CancellationToken,
+) -> io::Result<()> {
+    // A frame goes out when it is made, not when the last one was acknowledged.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "could not set TCP_NODELAY");
+        }
+    });
+    axum::serve(listener, router)
+        .with_graceful_shutdown(finish.clone().cancelled_owned())
+        .await
+}

@@ -1,0 +1,203 @@
+//! What survives. The traits say what every store promises; the contract suite of the
+//! `tests` package holds every implementation to it.
+//!
+//! A store knows nothing of templates, tokens or HTTP: it keeps values and their order.
+//! Time is an argument: `now` decides what has expired, so a store never disagrees with its
+//! caller about it. Every acknowledged write survives the end of the process.
+
+mod sqlite;
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use common::{
+    Frame, Revision, SessionAddress, SessionId, UserId,
+    api::{Args, Visibility},
+};
+use time::OffsetDateTime;
+
+pub use self::sqlite::SqliteStore;
+
+/// A store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, or failed. Nothing is known to have changed.
+    #[error("the store failed: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It holds something that this program cannot have written.
+    #[error("the store holds a broken {0}")]
+    Corrupt(&'static str),
+}
+
+/// What an owner decides about a session, and the picture that follows from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawing {
+    /// The Tera source.
+    pub template: Arc<str>,
+    /// Its args.
+    pub args: Arc<Args>,
+    /// What they render to.
+    pub svg: Arc<str>,
+    /// Who may watch.
+    pub visibility: Visibility,
+    /// When the session ends.
+    pub expires_at: OffsetDateTime,
+}
+
+/// A session as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredSession {
+    /// Where it lives.
+    pub address: SessionAddress,
+    /// Which write this is.
+    pub revision: Revision,
+    /// What was written.
+    pub drawing: Drawing,
+    /// When it was created.
+    pub created_at: OffsetDateTime,
+    /// When it was last written.
+    pub updated_at: OffsetDateTime,
+}
+
+impl StoredSession {
+    /// What viewers see of it.
+    pub fn frame(&self) -> Frame {
+        Frame {
+            revision: self.revision,
+            svg: self.drawing.svg.clone(),
+        }
+    }
+}
+
+/// A session in a list: all but template, args and picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSession {
+    /// Its name.
+    pub id: SessionId,
+    /// Which write this is.
+    pub revision: Revision,
+    /// Who may watch.
+    pub visibility: Visibility,
+    /// When it was created.
+    pub created_at: OffsetDateTime,
+    /// When it was last written.
+    pub updated_at: OffsetDateTime,
+    /// When it ends.
+    pub expires_at: OffsetDateTime,
+}
+
+/// A place in a list of sessions: everything after this session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListPosition {
+    /// When the last session of the page before was created.
+    pub created_at: OffsetDateTime,
+    /// Its name: two may have been created in the same microsecond.
+    pub id: SessionId,
+}
+
+/// What became of a creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// The session exists now.
+    Created(Revision),
+    /// A living session has this address already; nothing changed.
+    Taken,
+}
+
+/// What became of a conditional write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// It was done.
+    Done(T),
+    /// The session has another revision than expected; nothing changed.
+    Stale,
+    /// There is no such living session.
+    Gone,
+}
+
+/// Keeps sessions.
+///
+/// Times are kept to the microsecond. A session whose `expires_at` is not after `now` does
+/// not exist for any method but [`Self::take_expired`].
+#[async_trait]
+pub trait SessionStore: Debug + Send + Sync {
+    /// Creates a session, unless a living one has the address. Its epoch is higher than that
+    /// of every session this store ever held; its `seq` is 1.
+    async fn create(
+        &self,
+        address: &SessionAddress,
+        drawing: &Drawing,
+        now: OffsetDateTime,
+    ) -> Result<Creation, StoreError>;
+
+    /// The session, if it lives.
+    async fn get(
+        &self,
+        address: &SessionAddress,
+        now: OffsetDateTime,
+    ) -> Result<Option<StoredSession>, StoreError>;
+
+    /// Replaces the drawing if the session still has the revision `expected`, in one step;
+    /// the new revision has the next `seq`.
+    async fn update(
+        &self,
+        address: &SessionAddress,
+        expected: Revision,
+        drawing: &Drawing,
+        now: OffsetDateTime,
+    ) -> Result<Outcome<Revision>, StoreError>;
+
+    /// Deletes the session, if it still has the revision `expected` where one is given.
+    async fn delete(
+        &self,
+        address: &SessionAddress,
+        expected: Option<Revision>,
+        now: OffsetDateTime,
+    ) -> Result<Outcome<()>, StoreError>;
+
+    /// At most `limit` living sessions of a user, newest first, after `after`. Sessions that
+    /// are created while someone pages do not shift the pages that follow.
+    async fn list(
+        &self,
+        owner: &UserId,
+        after: Option<&ListPosition>,
+        limit: u32,
+        now: OffsetDateTime,
+    ) -> Result<Vec<ListedSession>, StoreError>;
+
+    /// Removes the sessions that have expired and says which they were. Each is said once.
+    async fn take_expired(&self, now: OffsetDateTime) -> Result<Vec<SessionAddress>, StoreError>;
+}
+
+/// The keyring as a store sees it: text that only the token room can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRing {
+    /// Counts the changes of the ring, from 1.
+    pub generation: u64,
+    /// The whole ring, private halves included.
+    pub ring: SecretText,
+}
+
+/// Keeps the signing keyring: one value, so that no half of it can be lost or torn.
+#[async_trait]
+pub trait KeyringStore: Debug + Send + Sync {
+    /// The ring, if there is one.
+    async fn load(&self) -> Result<Option<StoredRing>, StoreError>;
+
+    /// Stores the first ring, in one step: if there is one already, that one stays. Either
+    /// way the answer is what is stored now.
+    async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError>;
+
+    /// Replaces the ring if it still has this generation; says whether it did.
+    async fn replace(&self, generation: u64, ring: &SecretText) -> Result<bool, StoreError>;
+}
+
+/// Text that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(pub String);
+
+impl Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText")
+    }
+}

@@ -1,0 +1,448 @@
+//! The embedded store: one SQLite file in WAL mode.
+//!
+//! One connection writes, so writers wait for each other instead of failing; the others
+//! read, undisturbed by it. `synchronous = FULL`: what was acknowledged survives the
+//! machine's end, not only the process's.
+
+use std::{fs, path::Path, time::Duration};
+
+use async_trait::async_trait;
+use common::{
+    Revision, SessionAddress, SessionId, UserId,
+    api::{Args, Visibility},
+};
+use sqlx::{
+    Row,
+    migrate::Migrator,
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+        SqliteSynchronous,
+    },
+};
+use time::OffsetDateTime;
+
+use super::{
+    Creation, Drawing, KeyringStore, ListPosition, ListedSession, Outcome, SecretText,
+    SessionStore, StoreError, StoredRing, StoredSession,
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+
+/// How long a connection waits for another process that writes: `easel token` beside a
+/// running server.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections that read.
+const READERS: u32 = 4;
+
+/// Expired sessions that are removed in one step, so that a great many of them do not hold
+/// up writers.
+const EXPIRED_AT_ONCE: i64 = 500;
+
+/// The embedded store.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the database, creating it and its directory if they do not exist, and brings
+    /// its schema up to date. The file is readable by its owner only: it holds private keys.
+    ///
+    /// # Errors
+    /// When the file cannot be created, opened or migrated.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        if let Some(directory) = file.parent() {
+            fs::create_dir_all(directory).map_err(unavailable)?;
+        }
+        private_file(file).map_err(unavailable)?;
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone());
+        let writer = writer.await.map_err(unavailable)?;
+        MIGRATIONS.run(&writer).await.map_err(unavailable)?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS);
+        let readers = readers
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(unavailable)?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Creates the file, if need be, before SQLite does so with everyone's permissions.
+fn private_file(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(file)
+        .map(drop)
+}
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn create(
+        &self,
+        address: &SessionAddress,
+        drawing: &Drawing,
+        now: OffsetDateTime,
+    ) -> Result<Creation, StoreError> {
+        let mut transaction = self
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(unavailable)?;
+        sqlx::query("DELETE FROM sessions WHERE owner = $1 AND id = $2 AND expires_at <= $3")
+            .bind(owner(address))
+            .bind(address.id.as_str())
+            .bind(micros(now))
+            .execute(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        let epoch: i64 =
+            sqlx::query_scalar("UPDATE epochs SET last = MAX(last + 1, $1) RETURNING last")
+                .bind(micros(now))
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(unavailable)?;
+        let inserted = sqlx::query(
+            "INSERT INTO sessions (owner, id, epoch, seq, template, args, svg, visibility, \
+                                   created_at, updated_at, expires_at) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT DO NOTHING",
+        )
+        .bind(owner(address))
+        .bind(address.id.as_str())
+        .bind(epoch)
+        .bind(&*drawing.template)
+        .bind(args_text(&drawing.args)?)
+        .bind(&*drawing.svg)
+        .bind(visibility_word(drawing.visibility))
+        .bind(micros(now))
+        .bind(micros(drawing.expires_at))
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+        if inserted.rows_affected() == 0 {
+            return Ok(Creation::Taken);
+        }
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(Creation::Created(Revision {
+            epoch: unsigned(epoch)?,
+            seq: 1,
+        }))
+    }
+
+    async fn get(
+        &self,
+        address: &SessionAddress,
+        now: OffsetDateTime,
+    ) -> Result<Option<StoredSession>, StoreError> {
+        sqlx::query("SELECT * FROM sessions WHERE owner = $1 AND id = $2 AND expires_at > $3")
+            .bind(owner(address))
+            .bind(address.id.as_str())
+            .bind(micros(now))
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .map(|row| stored(address, &row))
+            .transpose()
+    }
+
+    async fn update(
+        &self,
+        address: &SessionAddress,
+        expected: Revision,
+        drawing: &Drawing,
+        now: OffsetDateTime,
+    ) -> Result<Outcome<Revision>, StoreError> {
+        let updated = sqlx::query(
+            "UPDATE sessions SET seq = seq + 1, template = $1, args = $2, svg = $3, \
+                                 visibility = $4, expires_at = $5, updated_at = $6 \
+             WHERE owner = $7 AND id = $8 AND expires_at > $6 AND epoch = $9 AND seq = $10",
+        )
+        .bind(&*drawing.template)
+        .bind(args_text(&drawing.args)?)
+        .bind(&*drawing.svg)
+        .bind(visibility_word(drawing.visibility))
+        .bind(micros(drawing.expires_at))
+        .bind(micros(now))
+        .bind(owner(address))
+        .bind(address.id.as_str())
+        .bind(signed(expected.epoch))
+        .bind(signed(expected.seq))
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        match updated.rows_affected() {
+            0 => self.stale_or_gone(address, now).await,
+            _ => Ok(Outcome::Done(Revision {
+                seq: expected.seq + 1,
+                ..expected
+            })),
+        }
+    }
+
+    async fn delete(
+        &self,
+        address: &SessionAddress,
+        expected: Option<Revision>,
+        now: OffsetDateTime,
+    ) -> Result<Outcome<()>, StoreError> {
+        let deleted = sqlx::query(
+            "DELETE FROM sessions WHERE owner = $1 AND id = $2 AND expires_at > $3 \
+             AND ($4 IS NULL OR (epoch = $4 AND seq = $5))",
+        )
+        .bind(owner(address))
+        .bind(address.id.as_str())
+        .bind(micros(now))
+        .bind(expected.map(|revision| signed(revision.epoch)))
+        .bind(expected.map(|revision| signed(revision.seq)))
+        .execute(&self.writer)
+        .await
+        .map_err(unavailable)?;
+        match deleted.rows_affected() {
+            0 => self.stale_or_gone(address, now).await,
+            _ => Ok(Outcome::Done(())),
+        }
+    }
+
+    async fn list(
+        &self,
+        owner: &UserId,
+        after: Option<&ListPosition>,
+        limit: u32,
+        now: OffsetDateTime,
+    ) -> Result<Vec<ListedSession>, StoreError> {
+        sqlx::query(
+            "SELECT id, epoch, seq, visibility, created_at, updated_at, expires_at FROM sessions \
+             WHERE owner = $1 AND expires_at > $2 \
+               AND ($3 IS NULL OR created_at < $3 OR (created_at = $3 AND id > $4)) \
+             ORDER BY created_at DESC, id LIMIT $5",
+        )
+        .bind(owner.as_str())
+        .bind(micros(now))
+        .bind(after.map(|position| micros(position.created_at)))
+        .bind(after.map(|position| position.id.as_str()))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?
+        .iter()
+        .map(listed)
+        .collect()
+    }
+
+    async fn take_expired(&self, now: OffsetDateTime) -> Result<Vec<SessionAddress>, StoreError> {
+        // Most of the time there is nothing to take, and a look does not disturb writers.
+        let due: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sessions WHERE expires_at <= $1)")
+                .bind(micros(now))
+                .fetch_one(&self.readers)
+                .await
+                .map_err(unavailable)?;
+        if !due {
+            return Ok(Vec::new());
+        }
+        sqlx::query(
+            "DELETE FROM sessions WHERE rowid IN \
+               (SELECT rowid FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) \
+             RETURNING owner, id",
+        )
+        .bind(micros(now))
+        .bind(EXPIRED_AT_ONCE)
+        .fetch_all(&self.writer)
+        .await
+        .map_err(unavailable)?
+        .iter()
+        .map(|row| {
+            let owner: &str = row.try_get("owner").map_err(unavailable)?;
+            let owner = match owner {
+                "" => None,
+                owner => Some(owner.parse().map_err(|_| StoreError::Corrupt("owner"))?),
+            };
+            Ok(SessionAddress {
+                owner,
+                id: session_id(row)?,
+            })
+        })
+        .collect()
+    }
+}
+
+impl SqliteStore {
+    async fn stale_or_gone<T>(
+        &self,
+        address: &SessionAddress,
+        now: OffsetDateTime,
+    ) -> Result<Outcome<T>, StoreError> {
+        let lives: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sessions WHERE owner = $1 AND id = $2 AND expires_at > $3)",
+        )
+        .bind(owner(address))
+        .bind(address.id.as_str())
+        .bind(micros(now))
+        .fetch_one(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        Ok(if lives { Outcome::Stale } else { Outcome::Gone })
+    }
+}
+
+#[async_trait]
+impl KeyringStore for SqliteStore {
+    async fn load(&self) -> Result<Option<StoredRing>, StoreError> {
+        sqlx::query("SELECT generation, ring FROM keyring")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .map(|row| stored_ring(&row))
+            .transpose()
+    }
+
+    async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError> {
+        let mut transaction = self
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(unavailable)?;
+        sqlx::query(
+            "INSERT INTO keyring (one, generation, ring) VALUES (1, 1, $1) ON CONFLICT DO NOTHING",
+        )
+        .bind(&ring.0)
+        .execute(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+        let row = sqlx::query("SELECT generation, ring FROM keyring")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        transaction.commit().await.map_err(unavailable)?;
+        stored_ring(&row)
+    }
+
+    async fn replace(&self, generation: u64, ring: &SecretText) -> Result<bool, StoreError> {
+        sqlx::query(
+            "UPDATE keyring SET ring = $1, generation = generation + 1 WHERE generation = $2",
+        )
+        .bind(&ring.0)
+        .bind(signed(generation))
+        .execute(&self.writer)
+        .await
+        .map(|done| done.rows_affected() == 1)
+        .map_err(unavailable)
+    }
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+fn owner(address: &SessionAddress) -> &str {
+    address.owner.as_ref().map_or("", UserId::as_str)
+}
+
+fn visibility_word(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => "public",
+        Visibility::Private => "private",
+    }
+}
+
+fn args_text(args: &Args) -> Result<String, StoreError> {
+    serde_json::to_string(args).map_err(unavailable)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "microseconds of any date we take fit i64"
+)]
+fn micros(time: OffsetDateTime) -> i64 {
+    (time.unix_timestamp_nanos() / 1000) as i64
+}
+
+/// SQLite counts in i64; revisions and generations never come near its end.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| StoreError::Corrupt("number"))
+}
+
+fn moment(row: &SqliteRow, column: &'static str) -> Result<OffsetDateTime, StoreError> {
+    let micros: i64 = row.try_get(column).map_err(unavailable)?;
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
+        .map_err(|_| StoreError::Corrupt("time"))
+}
+
+fn revision(row: &SqliteRow) -> Result<Revision, StoreError> {
+    Ok(Revision {
+        epoch: unsigned(row.try_get("epoch").map_err(unavailable)?)?,
+        seq: unsigned(row.try_get("seq").map_err(unavailable)?)?,
+    })
+}
+
+fn visibility(row: &SqliteRow) -> Result<Visibility, StoreError> {
+    match row.try_get("visibility").map_err(unavailable)? {
+        "public" => Ok(Visibility::Public),
+        "private" => Ok(Visibility::Private),
+        _ => Err(StoreError::Corrupt("visibility")),
+    }
+}
+
+fn session_id(row: &SqliteRow) -> Result<SessionId, StoreError> {
+    let id: &str = row.try_get("id").map_err(unavailable)?;
+    id.parse().map_err(|_| StoreError::Corrupt("session id"))
+}
+
+fn stored(address: &SessionAddress, row: &SqliteRow) -> Result<StoredSession, StoreError> {
+    let text = |column| row.try_get::<&str, _>(column).map_err(unavailable);
+    let args: Args =
+        serde_json::from_str(text("args")?).map_err(|_| StoreError::Corrupt("args"))?;
+    Ok(StoredSession {
+        address: address.clone(),
+        revision: revision(row)?,
+        drawing: Drawing {
+            template: text("template")?.into(),
+            args: args.into(),
+            svg: text("svg")?.into(),
+            visibility: visibility(row)?,
+            expires_at: moment(row, "expires_at")?,
+        },
+        created_at: moment(row, "created_at")?,
+        updated_at: moment(row, "updated_at")?,
+    })
+}
+
+fn listed(row: &SqliteRow) -> Result<ListedSession, StoreError> {
+    Ok(ListedSession {
+        id: session_id(row)?,
+        revision: revision(row)?,
+        visibility: visibility(row)?,
+        created_at: moment(row, "created_at")?,
+        updated_at: moment(row, "updated_at")?,
+        expires_at: moment(row, "expires_at")?,
+    })
+}
+
+fn stored_ring(row: &SqliteRow) -> Result<StoredRing, StoreError> {
+    Ok(StoredRing {
+        generation: unsigned(row.try_get("generation").map_err(unavailable)?)?,
+        ring: SecretText(row.try_get("ring").map_err(unavailable)?),
+    })
+}
