@@ -23,10 +23,7 @@ pub trait Clock: Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the wall clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
     }
@@ -45,9 +42,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn new(start: OffsetDateTime) -> Self {
-        Self {
-            now: Arc::new(watch::Sender::new(start)),
-        }
+        Self { now: Arc::new(watch::Sender::new(start)) }
     }
 
     /// Moves time forward and wakes whoever slept until then.
@@ -83,9 +78,6 @@ mod tests {
         assert!(futures_util::poll!(&mut sleep).is_pending());
         clock.advance(Duration::from_secs(1));
         sleep.await;
-        assert_eq!(
-            clock.now(),
-            OffsetDateTime::UNIX_EPOCH + Duration::from_secs(10)
-        );
+        assert_eq!(clock.now(), OffsetDateTime::UNIX_EPOCH + Duration::from_secs(10));
     }
 }

@@ -32,10 +32,7 @@ impl Lifecycle {
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(CUT_AFTER, self.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(CUT_AFTER, self.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = self.tasks.len(), "some tasks did not stop in time");
         }
     }

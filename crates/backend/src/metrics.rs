@@ -44,18 +44,8 @@ impl Default for Metrics {
             "Frames encoded, by format: once per frame however many watch",
             encodings.clone(),
         );
-        registry.register(
-            "viewers",
-            "Viewers connected to this node now",
-            viewers.clone(),
-        );
-        Self {
-            registry,
-            renders,
-            compilations,
-            encodings,
-            viewers,
-        }
+        registry.register("viewers", "Viewers connected to this node now", viewers.clone());
+        Self { registry, renders, compilations, encodings, viewers }
     }
 }
 
@@ -72,9 +62,7 @@ impl Metrics {
 
     /// A frame was encoded.
     pub fn frame_encoded(&self, format: Encoding) {
-        self.encodings
-            .get_or_create(&EncodingLabels { format })
-            .inc();
+        self.encodings.get_or_create(&EncodingLabels { format }).inc();
     }
 
     /// A viewer connected.

@@ -80,10 +80,7 @@ impl Listeners {
                 .await
                 .map_err(|source| ServerError::Listen { address, source })
         };
-        Ok(Self {
-            public: bind(config.listen).await?,
-            ops: bind(config.ops_listen).await?,
-        })
+        Ok(Self { public: bind(config.listen).await?, ops: bind(config.ops_listen).await? })
     }
 }
 
@@ -93,9 +90,7 @@ impl Listeners {
 /// [`ServerError::Store`].
 pub async fn open_store(config: &Config) -> Result<SqliteStore, ServerError> {
     let file = config.database_file();
-    SqliteStore::open(&file)
-        .await
-        .map_err(|source| ServerError::Store { file, source })
+    SqliteStore::open(&file).await.map_err(|source| ServerError::Store { file, source })
 }
 
 /// Opens the keyring of a store and makes it issue and verify tokens.
@@ -109,12 +104,7 @@ pub async fn open_tokens(
 ) -> Result<Tokens, ServerError> {
     let keyring = Keyring::open(Arc::new(store.clone()), clock.clone()).await?;
     let names = config.token_names.clone();
-    Ok(Tokens::new(
-        Arc::new(keyring),
-        names,
-        config.token_lifetimes,
-        clock,
-    ))
+    Ok(Tokens::new(Arc::new(keyring), names, config.token_lifetimes, clock))
 }
 
 impl Server {
@@ -142,12 +132,7 @@ impl Server {
             metrics,
             config: Arc::new(config),
         };
-        Ok(Self {
-            app,
-            store,
-            clock,
-            lifecycle: Lifecycle::default(),
-        })
+        Ok(Self { app, store, clock, lifecycle: Lifecycle::default() })
     }
 
     /// Serves until `stop` resolves, then ends streams one by one and returns when all is
@@ -163,8 +148,7 @@ impl Server {
     ) -> Result<(), ServerError> {
         let config = self.app.config.clone();
         self.announce(&listeners)?;
-        self.lifecycle
-            .spawn(self.app.hub.clone().beat(config.heartbeat));
+        self.lifecycle.spawn(self.app.hub.clone().beat(config.heartbeat));
         self.lifecycle.spawn(self.app.sessions.clone().expire());
         let finish = CancellationToken::new();
         let mut serving = Box::pin(async {
@@ -232,7 +216,5 @@ async fn listen(
             tracing::debug!(%error, "could not set TCP_NODELAY");
         }
     });
-    axum::serve(listener, router)
-        .with_graceful_shutdown(finish.clone().cancelled_owned())
-        .await
+    axum::serve(listener, router).with_graceful_shutdown(finish.clone().cancelled_owned()).await
 }

@@ -43,10 +43,7 @@ impl FromStr for Revision {
             true => digits.parse().map_err(|_| InvalidRevision),
             false => Err(InvalidRevision),
         };
-        Ok(Self {
-            epoch: number(epoch)?,
-            seq: number(seq)?,
-        })
+        Ok(Self { epoch: number(epoch)?, seq: number(seq)? })
     }
 }
 
@@ -73,23 +70,10 @@ mod tests {
 
     #[test]
     fn a_revision_reads_as_it_is_written() {
-        let revision = Revision {
-            epoch: 1_795_000_000_000_000,
-            seq: 12,
-        };
+        let revision = Revision { epoch: 1_795_000_000_000_000, seq: 12 };
         assert_eq!(revision.to_string().parse(), Ok(revision));
         assert_eq!(revision.etag(), "\"1795000000000000-12\"");
-        for bad in [
-            "",
-            "1",
-            "-",
-            "1-",
-            "-1",
-            "1-2-3",
-            "+1-2",
-            "a-b",
-            "1-99999999999999999999",
-        ] {
+        for bad in ["", "1", "-", "1-", "-1", "1-2-3", "+1-2", "a-b", "1-99999999999999999999"] {
             assert_eq!(bad.parse::<Revision>(), Err(InvalidRevision), "{bad:?}");
         }
     }

@@ -25,10 +25,7 @@ fn check(id: &str) -> Result<(), InvalidId> {
     if id.is_empty() {
         return Err(InvalidId::Empty);
     }
-    if !id
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-    {
+    if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
         return Err(InvalidId::Character);
     }
     if id.len() > MAX_ID_LENGTH {
@@ -113,10 +110,7 @@ pub struct SessionAddress {
 impl SessionAddress {
     /// A session that belongs to `owner`.
     pub fn owned(owner: UserId, id: SessionId) -> Self {
-        Self {
-            owner: Some(owner),
-            id,
-        }
+        Self { owner: Some(owner), id }
     }
 
     /// A session that belongs to everyone.
@@ -164,11 +158,7 @@ mod tests {
         assert_eq!("".parse::<UserId>(), Err(InvalidId::Empty));
         assert_eq!("x".repeat(65).parse::<UserId>(), Err(InvalidId::TooLong));
         for strange in ["a b", "a:b", "a/b", "ä", "a\n", "a.svg", "%61", "a\0"] {
-            assert_eq!(
-                strange.parse::<SessionId>(),
-                Err(InvalidId::Character),
-                "{strange:?}"
-            );
+            assert_eq!(strange.parse::<SessionId>(), Err(InvalidId::Character), "{strange:?}");
         }
     }
 

@@ -9,10 +9,10 @@ use common::{
     path,
 };
 use eventsource_stream::{Event, Eventsource};
-use futures_util::StreamExt;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_stream::StreamExt;
 use url::Url;
 
 use super::{Failure, print};
@@ -28,12 +28,7 @@ struct Target {
     /// The session: USER/SESSION, or SESSION for a public one
     session: SessionAddress,
     /// The server
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "EASEL_SERVER",
-        default_value = "http://127.0.0.1:3000"
-    )]
+    #[arg(long, value_name = "URL", env = "EASEL_SERVER", default_value = "http://127.0.0.1:3000")]
     server: Url,
     /// The token of a session's owner
     #[arg(long, hide = true, env = "EASEL_TOKEN", hide_env_values = true)]
@@ -98,24 +93,15 @@ async fn refusal(response: Response) -> String {
 
 pub(super) async fn push(push: Push) -> Result<(), Failure> {
     let args: api::Args = push.args.into_iter().collect();
-    let request = push
-        .target
-        .request(reqwest::Method::PATCH, &path::session(&push.target.session))?;
+    let request =
+        push.target.request(reqwest::Method::PATCH, &path::session(&push.target.session))?;
     let sent = request.timeout(ANSWER_WITHIN).json(&args).send().await;
     let response = sent.map_err(|error| Failure::Failed(root_cause(&error)))?;
     if !response.status().is_success() {
         return Err(Failure::Failed(refusal(response).await));
     }
-    let etag = response
-        .headers()
-        .get("etag")
-        .and_then(|etag| etag.to_str().ok())
-        .unwrap_or("");
-    print(&format!(
-        "{} is at revision {}",
-        push.target.session,
-        etag.trim_matches('"')
-    ))
+    let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).unwrap_or("");
+    print(&format!("{} is at revision {}", push.target.session, etag.trim_matches('"')))
 }
 
 /// How one connection to a stream ended.
@@ -165,11 +151,7 @@ impl Seen {
         };
         self.events += 1;
         self.last_event_id = Some(event.id.clone());
-        print(&format!(
-            "{}  {:>7} bytes  {delay}",
-            event.id,
-            event.data.len()
-        ))
+        print(&format!("{}  {:>7} bytes  {delay}", event.id, event.data.len()))
     }
 }
 

@@ -34,14 +34,9 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
             let keys = keyring.list().await?;
             store.close().await;
             for key in keys {
-                let created_at = key
-                    .created_at
-                    .format(&time::format_description::well_known::Rfc3339)?;
-                print(&format!(
-                    "{}  {:<8}  {created_at}",
-                    key.kid,
-                    key.state.to_string()
-                ))?;
+                let created_at =
+                    key.created_at.format(&time::format_description::well_known::Rfc3339)?;
+                print(&format!("{}  {:<8}  {created_at}", key.kid, key.state.to_string()))?;
             }
             Ok(())
         }

@@ -105,10 +105,7 @@ impl Settings {
 }
 
 /// Runs the program.
-#[expect(
-    clippy::print_stderr,
-    reason = "a command tells its user why it failed"
-)]
+#[expect(clippy::print_stderr, reason = "a command tells its user why it failed")]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -137,18 +134,13 @@ pub fn run() -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(cli.settings)) {
         Command::Serve(settings) => serve(settings.load()?.1).await,
-        Command::Token {
-            user,
-            ttl,
-            settings,
-        } => {
+        Command::Token { user, ttl, settings } => {
             let (_, config) = settings.load()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let store = server::open_store(&config).await?;
             let tokens = server::open_tokens(&config, &store, clock).await?;
-            let issued = tokens
-                .issue(user, ttl)
-                .map_err(|error| Failure::Usage(error.to_string()))?;
+            let issued =
+                tokens.issue(user, ttl).map_err(|error| Failure::Usage(error.to_string()))?;
             store.close().await;
             print(&issued.token)
         }
@@ -159,14 +151,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Openapi => print(&http::openapi().to_pretty_json()?),
         Command::CheckConfig(settings) => {
             let (raw, config) = settings.load()?;
-            print(
-                Effective {
-                    raw: &raw,
-                    config: &config,
-                }
-                .to_string()
-                .trim_end(),
-            )
+            print(Effective { raw: &raw, config: &config }.to_string().trim_end())
         }
     }
 }

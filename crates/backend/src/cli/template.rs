@@ -46,36 +46,29 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     }
     match faults {
         0 => Ok(()),
-        faults => Err(Failure::Failed(format!(
-            "{faults} of {} templates have faults",
-            files.len()
-        ))),
+        faults => {
+            Err(Failure::Failed(format!("{faults} of {} templates have faults", files.len())))
+        }
     }
 }
 
 fn check(renderer: &Renderer, file: &Path) -> Result<usize, String> {
     let template = fs::read_to_string(file).map_err(|error| format!(": {error}"))?;
     let args = sample_args(file)?;
-    renderer
-        .render_here(&template, &args)
-        .map(|svg| svg.len())
-        .map_err(|error| {
-            let place = match &error {
-                RenderError::Template { at: Some(at), .. }
-                | RenderError::Render { at: Some(at), .. } => {
-                    format!(":{}:{}", at.line, at.column)
-                }
-                _ => String::new(),
-            };
-            format!("{place}: {error}")
-        })
+    renderer.render_here(&template, &args).map(|svg| svg.len()).map_err(|error| {
+        let place = match &error {
+            RenderError::Template { at: Some(at), .. }
+            | RenderError::Render { at: Some(at), .. } => {
+                format!(":{}:{}", at.line, at.column)
+            }
+            _ => String::new(),
+        };
+        format!("{place}: {error}")
+    })
 }
 
 fn sample_args(template: &Path) -> Result<Args, String> {
-    let name = template
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or("");
+    let name = template.file_name().and_then(|name| name.to_str()).unwrap_or("");
     let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
     let file = template.with_file_name(format!("{stem}.json"));
     if !file.exists() {

@@ -139,39 +139,23 @@ impl Raw {
         default: &'static str,
         max: &'static str,
     ) -> Result<Lifetimes, ConfigError> {
-        let lifetimes = Lifetimes {
-            default: self.with(default, lifetime)?,
-            max: self.with(max, lifetime)?,
-        };
+        let lifetimes =
+            Lifetimes { default: self.with(default, lifetime)?, max: self.with(max, lifetime)? };
         if lifetimes.default > lifetimes.max {
             let (value, source) = self.get(default).unwrap_or(("", &Source::Default));
-            return Err(bad(
-                default,
-                value,
-                source,
-                format!("must not be longer than {max}"),
-            ));
+            return Err(bad(default, value, source, format!("must not be longer than {max}")));
         }
         Ok(lifetimes)
     }
 }
 
 fn bad(key: &'static str, value: &str, source: &Source, fix: String) -> ConfigError {
-    ConfigError::BadValue {
-        key,
-        value: value.to_owned(),
-        source_of_value: source.clone(),
-        fix,
-    }
+    ConfigError::BadValue { key, value: value.to_owned(), source_of_value: source.clone(), fix }
 }
 
 fn minting(raw: &Raw, listen: SocketAddr) -> Result<Minting, ConfigError> {
     let loopback = listen.ip().is_loopback();
-    let default = if loopback {
-        Minting::Open
-    } else {
-        Minting::Accounts
-    };
+    let default = if loopback { Minting::Open } else { Minting::Accounts };
     let minting = raw
         .optional("minting", |value| match value {
             "open" => Ok(Minting::Open),
@@ -233,9 +217,7 @@ fn lifetime(value: &str) -> Result<Duration, String> {
 }
 
 fn truth(value: &str) -> Result<bool, String> {
-    value
-        .parse()
-        .map_err(|_| "must be `true` or `false`".to_owned())
+    value.parse().map_err(|_| "must be `true` or `false`".to_owned())
 }
 
 fn switch(value: &str) -> Result<bool, String> {

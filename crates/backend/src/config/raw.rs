@@ -24,41 +24,21 @@ const fn setting(
     default: &'static str,
     help: &'static str,
 ) -> Setting {
-    Setting {
-        key,
-        value,
-        default,
-        help,
-    }
+    Setting { key, value, default, help }
 }
 
 /// Every setting there is: the one list that flags, variables, file keys, defaults, help and
 /// `check-config` are made from.
 pub const SETTINGS: &[Setting] = &[
-    setting(
-        "listen",
-        "ADDRESS",
-        "127.0.0.1:3000",
-        "Where to serve; port 0 takes any free one",
-    ),
-    setting(
-        "ops-listen",
-        "ADDRESS",
-        "127.0.0.1:3001",
-        "Where to serve health and metrics",
-    ),
+    setting("listen", "ADDRESS", "127.0.0.1:3000", "Where to serve; port 0 takes any free one"),
+    setting("ops-listen", "ADDRESS", "127.0.0.1:3001", "Where to serve health and metrics"),
     setting(
         "public-url",
         "URL",
         "",
         "How the outside reaches this server: the start of every link",
     ),
-    setting(
-        "data-dir",
-        "PATH",
-        "./data",
-        "Where the embedded store lives",
-    ),
+    setting("data-dir", "PATH", "./data", "Where the embedded store lives"),
     setting(
         "minting",
         "open|accounts",
@@ -77,38 +57,13 @@ pub const SETTINGS: &[Setting] = &[
         "on",
         "Sessions without an owner, which anyone may change",
     ),
-    setting(
-        "session-ttl",
-        "DURATION",
-        "1h",
-        "How long a session lives that asks for nothing",
-    ),
-    setting(
-        "session-max-ttl",
-        "DURATION",
-        "365d",
-        "How long a session may ask to live",
-    ),
-    setting(
-        "token-ttl",
-        "DURATION",
-        "1d",
-        "How long a token is valid that asks for nothing",
-    ),
-    setting(
-        "token-max-ttl",
-        "DURATION",
-        "30d",
-        "How long a token may ask to be valid",
-    ),
+    setting("session-ttl", "DURATION", "1h", "How long a session lives that asks for nothing"),
+    setting("session-max-ttl", "DURATION", "365d", "How long a session may ask to live"),
+    setting("token-ttl", "DURATION", "1d", "How long a token is valid that asks for nothing"),
+    setting("token-max-ttl", "DURATION", "30d", "How long a token may ask to be valid"),
     setting("token-issuer", "TEXT", "easel", "The iss of every token"),
     setting("token-audience", "TEXT", "easel", "The aud of every token"),
-    setting(
-        "heartbeat",
-        "DURATION",
-        "15s",
-        "How often an idle stream shows that it is alive",
-    ),
+    setting("heartbeat", "DURATION", "15s", "How often an idle stream shows that it is alive"),
     setting(
         "drain-timeout",
         "DURATION",
@@ -238,10 +193,7 @@ impl clap::Args for Flags {
                 .help(help)
                 .help_heading("Settings");
             if setting.value == "BOOL" {
-                arg = arg
-                    .num_args(0..=1)
-                    .default_missing_value("true")
-                    .require_equals(true);
+                arg = arg.num_args(0..=1).default_missing_value("true").require_equals(true);
             }
             command.arg(arg)
         })
@@ -280,8 +232,7 @@ impl Raw {
         }
         raw.read_environment(environment)?;
         for (key, value) in &flags.0 {
-            raw.0
-                .insert(key, (value.clone(), Source::Flag(format!("--{key}"))));
+            raw.0.insert(key, (value.clone(), Source::Flag(format!("--{key}"))));
         }
         Ok(raw)
     }
@@ -315,14 +266,10 @@ impl Raw {
 
     fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let name = path.display().to_string();
-        let fault = |message: String| ConfigError::File {
-            path: name.clone(),
-            message,
-        };
+        let fault = |message: String| ConfigError::File { path: name.clone(), message };
         let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| fault(error.to_string()))?;
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| fault(error.to_string()))?;
         for (key, value) in table {
             let setting = known(&key, &name)?;
             let value = match value {
@@ -330,44 +277,29 @@ impl Raw {
                 toml::Value::Integer(number) => number.to_string(),
                 toml::Value::Boolean(truth) => truth.to_string(),
                 _ => {
-                    return Err(fault(format!(
-                        "`{key}` must be a string, a number or a boolean"
-                    )));
+                    return Err(fault(format!("`{key}` must be a string, a number or a boolean")));
                 }
             };
-            self.0
-                .insert(setting.key, (value, Source::File(name.clone())));
+            self.0.insert(setting.key, (value, Source::File(name.clone())));
         }
         Ok(())
     }
 
     /// What was said for a setting, or its default.
     pub fn get(&self, key: &str) -> Option<(&str, &Source)> {
-        self.0
-            .get(key)
-            .map(|(value, source)| (value.as_str(), source))
+        self.0.get(key).map(|(value, source)| (value.as_str(), source))
     }
 }
 
 fn known(key: &str, from: &str) -> Result<&'static Setting, ConfigError> {
-    SETTINGS
-        .iter()
-        .find(|setting| setting.key == key)
-        .ok_or_else(|| {
-            let shared = |other: &str| {
-                key.bytes()
-                    .zip(other.bytes())
-                    .take_while(|(a, b)| a == b)
-                    .count()
-            };
-            let similar = SETTINGS
-                .iter()
-                .map(|setting| setting.key)
-                .max_by_key(|other| shared(other));
-            ConfigError::UnknownKey {
-                key: key.to_owned(),
-                from: from.to_owned(),
-                similar: similar.filter(|other| shared(other) >= 3),
-            }
-        })
+    SETTINGS.iter().find(|setting| setting.key == key).ok_or_else(|| {
+        let shared =
+            |other: &str| key.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+        let similar = SETTINGS.iter().map(|setting| setting.key).max_by_key(|other| shared(other));
+        ConfigError::UnknownKey {
+            key: key.to_owned(),
+            from: from.to_owned(),
+            similar: similar.filter(|other| shared(other) >= 3),
+        }
+    })
 }

@@ -4,17 +4,12 @@ use std::{ffi::OsString, io::Write, path::Path};
 
 fn flags(args: &[&str]) -> Flags {
     let command = Flags::augment_args(Command::new("easel"));
-    let matches = command
-        .try_get_matches_from([&["easel"], args].concat())
-        .unwrap();
+    let matches = command.try_get_matches_from([&["easel"], args].concat()).unwrap();
     Flags::from_arg_matches(&matches).unwrap()
 }
 
 fn variables(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-    pairs
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+    pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 fn file(text: &str) -> tempfile::NamedTempFile {
@@ -43,17 +38,10 @@ fn the_defaults_are_a_valid_configuration() {
 #[test]
 fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
     let file = file("token-issuer = \"file\"\ntoken-audience = \"file\"\nsession-ttl = 60\n");
-    let environment = variables(&[
-        ("EASEL_TOKEN_ISSUER", "env"),
-        ("EASEL_TOKEN_AUDIENCE", "env"),
-        ("HOME", "/"),
-    ]);
-    let raw = Raw::gather(
-        &flags(&["--token-issuer", "flag"]),
-        environment,
-        Some(file.path()),
-    )
-    .unwrap();
+    let environment =
+        variables(&[("EASEL_TOKEN_ISSUER", "env"), ("EASEL_TOKEN_AUDIENCE", "env"), ("HOME", "/")]);
+    let raw =
+        Raw::gather(&flags(&["--token-issuer", "flag"]), environment, Some(file.path())).unwrap();
     let config = Config::new(&raw).unwrap();
     assert_eq!(config.token_names.issuer, "flag");
     assert_eq!(config.token_names.audience, "env");
@@ -63,22 +51,15 @@ fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
 
 #[test]
 fn unknown_keys_stop_the_start_wherever_they_stand() {
-    let unknown = Raw::gather(
-        &Flags::default(),
-        variables(&[("EASEL_LISTENN", "x")]),
-        None,
-    )
-    .unwrap_err();
+    let unknown =
+        Raw::gather(&Flags::default(), variables(&[("EASEL_LISTENN", "x")]), None).unwrap_err();
     assert_eq!(
         unknown.to_string(),
         "EASEL_LISTENN: there is no setting `listenn`; did you mean `listen`?"
     );
     let file = file("datadir = \"x\"\n");
     let unknown = Raw::gather(&Flags::default(), [], Some(file.path())).unwrap_err();
-    assert!(
-        unknown.to_string().contains("did you mean `data-dir`?"),
-        "{unknown}"
-    );
+    assert!(unknown.to_string().contains("did you mean `data-dir`?"), "{unknown}");
     assert!(Raw::gather(&Flags::default(), [], Some(Path::new("no-such-file.toml"))).is_err());
 }
 
@@ -91,24 +72,15 @@ fn clients_may_have_variables_of_their_own() {
 #[test]
 fn a_bad_value_names_its_key_its_source_and_the_fix() {
     for (args, wanted) in [
-        (
-            ["--listen", "3000"],
-            "listen = \"3000\" (from --listen): must be ADDRESS:PORT",
-        ),
+        (["--listen", "3000"], "listen = \"3000\" (from --listen): must be ADDRESS:PORT"),
         (["--drain-timeout", "soon"], "must be a duration such as"),
         (["--heartbeat", "0s"], "longer than nothing"),
-        (
-            ["--session-ttl", "366d"],
-            "must not be longer than session-max-ttl",
-        ),
+        (["--session-ttl", "366d"], "must not be longer than session-max-ttl"),
         (["--session-ttl", "1500ms"], "whole seconds"),
         (["--token-max-ttl", "99999999999d"], "token-max-ttl"),
         (["--public-sessions", "yes"], "must be `on` or `off`"),
         (["--public-url", "ftp://x"], "must be an http or https URL"),
-        (
-            ["--public-url", "https://u:p@x"],
-            "must be an http or https URL",
-        ),
+        (["--public-url", "https://u:p@x"], "must be an http or https URL"),
         (["--max-body-bytes", "-1"], "whole number above 0"),
         (["--minting", "free"], "must be `open` or `accounts`"),
         (["--log-format", "xml"], "must be `text` or `json`"),
@@ -120,35 +92,19 @@ fn a_bad_value_names_its_key_its_source_and_the_fix() {
 
 #[test]
 fn open_minting_stays_on_this_machine_unless_it_is_allowed_out() {
-    assert_eq!(
-        config(&["--listen", "0.0.0.0:3000"]).unwrap().minting,
-        Minting::Accounts
-    );
+    assert_eq!(config(&["--listen", "0.0.0.0:3000"]).unwrap().minting, Minting::Accounts);
     assert!(
         error(&["--listen", "0.0.0.0:3000", "--minting", "open"]).contains("--allow-open-minting")
     );
-    let allowed = [
-        "--listen",
-        "0.0.0.0:3000",
-        "--minting",
-        "open",
-        "--allow-open-minting",
-    ];
+    let allowed = ["--listen", "0.0.0.0:3000", "--minting", "open", "--allow-open-minting"];
     assert_eq!(config(&allowed).unwrap().minting, Minting::Open);
-    assert_eq!(
-        config(&["--listen", "[::1]:0"]).unwrap().minting,
-        Minting::Open
-    );
+    assert_eq!(config(&["--listen", "[::1]:0"]).unwrap().minting, Minting::Open);
 }
 
 #[test]
 fn the_effective_configuration_reads_back_as_itself() {
     let raw = Raw::gather(&flags(&["--token-issuer", "a \"b\""]), [], None).unwrap();
-    let effective = Effective {
-        raw: &raw,
-        config: &Config::new(&raw).unwrap(),
-    }
-    .to_string();
+    let effective = Effective { raw: &raw, config: &Config::new(&raw).unwrap() }.to_string();
     let file = file(&effective);
     let again = Raw::gather(&Flags::default(), [], Some(file.path())).unwrap();
     assert_eq!(Config::new(&again).unwrap().token_names.issuer, "a \"b\"");

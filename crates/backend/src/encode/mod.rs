@@ -4,10 +4,11 @@
 pub mod multipart;
 pub mod sse;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use common::{Frame, Revision};
+use once_cell::sync::OnceCell;
 
 use self::multipart::Boundary;
 use crate::metrics::{Encoding, Metrics};
@@ -43,8 +44,8 @@ impl EndReason {
 pub struct SharedFrame {
     frame: Frame,
     boundary: Arc<Boundary>,
-    event: OnceLock<Bytes>,
-    part: OnceLock<Bytes>,
+    event: OnceCell<Bytes>,
+    part: OnceCell<Bytes>,
     metrics: Arc<Metrics>,
 }
 
@@ -56,13 +57,7 @@ impl SharedFrame {
             Some(before) if !before.boundary.occurs_in(&frame.svg) => before.boundary.clone(),
             _ => Arc::new(Boundary::random_for(&frame.svg)),
         };
-        Self {
-            frame,
-            boundary,
-            event: OnceLock::new(),
-            part: OnceLock::new(),
-            metrics,
-        }
+        Self { frame, boundary, event: OnceCell::new(), part: OnceCell::new(), metrics }
     }
 
     /// The picture itself.

@@ -47,11 +47,7 @@ impl Boundary {
 
 /// What a stream begins with: padding, then the first part's header block.
 pub fn opening(boundary: &Boundary) -> Bytes {
-    format!(
-        "{:PADDING_BYTES$}\r\n--{}\r\n{PART_HEADERS}",
-        "", boundary.0
-    )
-    .into()
+    format!("{:PADDING_BYTES$}\r\n--{}\r\n{PART_HEADERS}", "", boundary.0).into()
 }
 
 /// One frame: its body, and the next part's header block.
@@ -79,10 +75,7 @@ mod tests {
         let opening = opening(&boundary);
         let (padding, rest) = text(&opening).split_at(PADDING_BYTES);
         assert!(padding.bytes().all(|b| b == b' '));
-        assert_eq!(
-            rest,
-            "\r\n--b\r\nContent-Type: image/svg+xml; charset=utf-8\r\n\r\n"
-        );
+        assert_eq!(rest, "\r\n--b\r\nContent-Type: image/svg+xml; charset=utf-8\r\n\r\n");
         assert_eq!(
             text(&part(&boundary, "<svg/>")),
             "<svg/>\r\n--b\r\nContent-Type: image/svg+xml; charset=utf-8\r\n\r\n"

@@ -34,18 +34,13 @@ pub fn event(frame: &Frame) -> Bytes {
 
 /// The last event of a stream.
 pub fn end(reason: EndReason) -> Bytes {
-    format!(
-        "event: end\ndata: {{\"reason\":\"{}\"}}\n\n",
-        reason.as_str()
-    )
-    .into()
+    format!("event: end\ndata: {{\"reason\":\"{}\"}}\n\n", reason.as_str()).into()
 }
 
 /// Splits at CRLF, LF and CR: to a client each of them ends a line, and one that slipped
 /// through would let a picture speak as the protocol.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split('\n')
-        .flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
 #[cfg(test)]
@@ -54,10 +49,7 @@ mod tests {
     use common::Revision;
 
     fn encoded(svg: &str) -> String {
-        let frame = Frame {
-            revision: Revision { epoch: 7, seq: 3 },
-            svg: svg.into(),
-        };
+        let frame = Frame { revision: Revision { epoch: 7, seq: 3 }, svg: svg.into() };
         String::from_utf8(event(&frame).to_vec()).unwrap()
     }
 

@@ -1,6 +1,6 @@
 //! The contract as a document: OpenAPI 3.1, made from the handlers themselves.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -12,6 +12,7 @@ use common::{
     api::{Problem, ServerInfo},
     path,
 };
+use once_cell::sync::Lazy;
 use utoipa::{
     OpenApi as _,
     openapi::{
@@ -44,7 +45,7 @@ use crate::config::Config;
 )]
 struct Head;
 
-static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(super::openapi);
+static DOCUMENT: Lazy<OpenApi> = Lazy::new(super::openapi);
 
 /// The part of the document that belongs to no route.
 pub(super) fn head() -> OpenApi {
@@ -53,20 +54,12 @@ pub(super) fn head() -> OpenApi {
 
 /// Adds what is the same for all routes.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .build();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     for item in document.paths.paths.values_mut() {
-        let operations = [
-            &mut item.get,
-            &mut item.post,
-            &mut item.put,
-            &mut item.patch,
-            &mut item.delete,
-        ];
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
             add_problems(operation);
         }
@@ -79,10 +72,7 @@ fn add_problems(operation: &mut Operation) {
     let takes_input = operation.parameters.is_some() || operation.request_body.is_some();
     let mut statuses = Vec::new();
     if takes_input {
-        statuses.extend([
-            ("400", "The request is not valid"),
-            ("404", "It is not there"),
-        ]);
+        statuses.extend([("400", "The request is not valid"), ("404", "It is not there")]);
     }
     if operation.security.is_some() {
         statuses.extend([
@@ -99,17 +89,11 @@ fn add_problems(operation: &mut Operation) {
             ("422", "The template does not give a picture"),
         ]);
     }
-    statuses.extend([
-        ("500", "A defect of the server"),
-        ("503", "Not now; see Retry-After"),
-    ]);
+    statuses.extend([("500", "A defect of the server"), ("503", "Not now; see Retry-After")]);
     for (status, description) in statuses {
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name("Problem")))
-            .build();
-        let response = ResponseBuilder::new()
-            .description(description)
-            .content(PROBLEM_JSON, content);
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response =
+            ResponseBuilder::new().description(description).content(PROBLEM_JSON, content);
         operation
             .responses
             .responses
@@ -124,10 +108,7 @@ fn add_problems(operation: &mut Operation) {
     responses((status = 200, description = "OpenAPI 3.1", body = Object))
 )]
 pub(super) async fn openapi() -> Response {
-    let open = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
+    let open = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CACHE_CONTROL, "no-cache")];
     (open, Json(&*DOCUMENT)).into_response()
 }
 

@@ -32,10 +32,7 @@ pub(super) enum ApiError {
     /// No such route.
     NotFound,
     /// An id in the path or the body.
-    InvalidId {
-        pointer: &'static str,
-        fault: InvalidId,
-    },
+    InvalidId { pointer: &'static str, fault: InvalidId },
     /// A body that is not JSON.
     InvalidJson { detail: String },
     /// A field, parameter or header with a value that is not allowed.
@@ -62,6 +59,8 @@ pub(super) enum ApiError {
     Render(RenderError),
     /// What the token room says.
     Issue(IssueError),
+    /// The node is stopping.
+    Draining,
     /// Parts that do not work, each with what is wrong.
     NotReady(Vec<(&'static str, String)>),
     /// A defect; already logged.
@@ -90,28 +89,14 @@ pub(super) struct Draft {
 
 impl Draft {
     fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            errors: Vec::new(),
-        }
+        Self { code, detail: detail.into(), errors: Vec::new() }
     }
 
     fn field(code: ErrorCode, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let pointer = pointer.into();
-        let error = FieldError {
-            pointer,
-            code,
-            detail: detail.clone(),
-            line: None,
-            column: None,
-        };
-        Self {
-            code,
-            detail,
-            errors: vec![error],
-        }
+        let error = FieldError { pointer, code, detail: detail.clone(), line: None, column: None };
+        Self { code, detail, errors: vec![error] }
     }
 
     fn template(code: ErrorCode, message: &str, at: Option<Position>) -> Self {
@@ -162,42 +147,34 @@ impl ApiError {
         use ErrorCode as Code;
         match self {
             Self::NotFound => Draft::of_status(StatusCode::NOT_FOUND),
-            Self::InvalidId { pointer, fault } => Draft::field(
-                Code::InvalidId,
-                pointer,
-                format!("{} {fault}", last_segment(pointer)),
-            ),
+            Self::InvalidId { pointer, fault } => {
+                Draft::field(Code::InvalidId, pointer, format!("{} {fault}", last_segment(pointer)))
+            }
             Self::InvalidJson { detail } => Draft::field(Code::InvalidJson, "", detail),
             Self::Invalid { pointer, detail } => {
                 Draft::field(Code::ValidationFailed, pointer, detail)
             }
-            Self::InvalidCursor => Draft::field(
-                Code::InvalidCursor,
-                "cursor",
-                "send a next_cursor as it was received",
-            ),
-            Self::BodyTooLarge(limit) => Draft::new(
-                Code::BodyTooLarge,
-                format!("A body may have up to {limit} bytes."),
-            ),
+            Self::InvalidCursor => {
+                Draft::field(Code::InvalidCursor, "cursor", "send a next_cursor as it was received")
+            }
+            Self::BodyTooLarge(limit) => {
+                Draft::new(Code::BodyTooLarge, format!("A body may have up to {limit} bytes."))
+            }
             Self::MediaType { wanted } => Draft::field(
                 Code::UnsupportedMediaType,
                 "Content-Type",
                 format!("send the body with Content-Type: {wanted}"),
             ),
-            Self::AuthRequired => Draft::new(
-                Code::AuthRequired,
-                "Send a token as Authorization: Bearer <token>.",
-            ),
-            Self::Token(TokenFault::Expired) => Draft::new(
-                Code::AuthTokenExpired,
-                "The token has expired; get a new one.",
-            ),
+            Self::AuthRequired => {
+                Draft::new(Code::AuthRequired, "Send a token as Authorization: Bearer <token>.")
+            }
+            Self::Token(TokenFault::Expired) => {
+                Draft::new(Code::AuthTokenExpired, "The token has expired; get a new one.")
+            }
             Self::Token(_) => Draft::new(Code::AuthTokenInvalid, "The token is not valid here."),
-            Self::Credentials => Draft::new(
-                Code::AuthCredentialsInvalid,
-                "The user id or the password is wrong.",
-            ),
+            Self::Credentials => {
+                Draft::new(Code::AuthCredentialsInvalid, "The user id or the password is wrong.")
+            }
             Self::Forbidden => Draft::new(Code::Forbidden, "This token speaks for another user."),
             Self::NoSuchTemplate(name) => Draft::new(
                 Code::TemplateNotFound,
@@ -208,14 +185,14 @@ impl ApiError {
             Self::Issue(IssueError::Lifetime(max)) => Draft::field(
                 Code::ValidationFailed,
                 "/ttl_seconds",
-                format!(
-                    "a token may live from 1 second to {} seconds",
-                    max.as_secs()
-                ),
+                format!("a token may live from 1 second to {} seconds", max.as_secs()),
             ),
             Self::Issue(IssueError::Key(error)) => {
                 tracing::error!(%error, "could not sign a token");
                 Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Self::Draining => {
+                Draft::new(Code::Draining, "This node is stopping; another one will serve you.")
             }
             Self::NotReady(parts) => {
                 let mut draft = Draft::new(Code::NotReady, "Some parts do not work.");
@@ -263,16 +240,9 @@ fn session(error: SessionError) -> Draft {
             Draft::field(ErrorCode::ValidationFailed, pointer, detail)
         }
         SessionError::Render(error) => render(error),
-        SessionError::Draining => Draft::new(
-            ErrorCode::Draining,
-            "This node is stopping; another one will serve you.",
-        ),
         SessionError::Store(error) => {
             tracing::error!(%error, "the store failed");
-            Draft::new(
-                ErrorCode::StoreUnavailable,
-                "Nothing was changed; try again.",
-            )
+            Draft::new(ErrorCode::StoreUnavailable, "Nothing was changed; try again.")
         }
     }
 }
@@ -311,9 +281,7 @@ impl IntoResponse for ApiError {
             StatusCode::from_u16(draft.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         let mut add = |name: HeaderName, value| {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         };
         if let Some(challenge) = challenge(draft.code) {
             add(header::WWW_AUTHENTICATE, challenge);

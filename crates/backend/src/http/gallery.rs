@@ -25,9 +25,7 @@ use crate::session::{Sessions, gallery};
     responses((status = 200, body = TemplateList))
 )]
 pub(super) async fn list() -> Answer<TemplateList> {
-    Answer(TemplateList {
-        templates: gallery::all().to_vec(),
-    })
+    Answer(TemplateList { templates: gallery::all().to_vec() })
 }
 
 /// Reads a template of the gallery
@@ -55,10 +53,7 @@ pub(super) async fn render(
     let svg = sessions.render(request.template, request.args).await?;
     let headers = [
         (header::CONTENT_TYPE, "image/svg+xml; charset=utf-8"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            super::streams::PICTURE_POLICY,
-        ),
+        (header::CONTENT_SECURITY_POLICY, super::streams::PICTURE_POLICY),
     ];
     Ok((headers, svg.to_string()).into_response())
 }

@@ -18,14 +18,8 @@ const MAX_REQUEST_ID: usize = 64;
 /// What an answer says if its handler says nothing else: it is data, for nobody's cache, and
 /// runs nothing.
 static DEFAULTS: [(HeaderName, HeaderValue); 4] = [
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
@@ -65,9 +59,7 @@ pub(super) async fn introduce(request: Request, next: Next) -> Response {
 fn problem(mut response: Response, instance: &str, trace_id: &str) -> Response {
     let status = response.status();
     let draft = response.extensions_mut().remove::<Draft>();
-    let problem = draft
-        .unwrap_or_else(|| Draft::of_status(status))
-        .complete(instance, trace_id);
+    let problem = draft.unwrap_or_else(|| Draft::of_status(status)).complete(instance, trace_id);
     let (mut parts, _) = response.into_parts();
     let (written, body) = error::body(&problem).into_parts();
     parts.status = StatusCode::from_u16(problem.status).unwrap_or(status);
@@ -78,25 +70,17 @@ fn problem(mut response: Response, instance: &str, trace_id: &str) -> Response {
 
 /// The client's own name for the request, if it is harmless; a random one otherwise.
 fn request_id(headers: &HeaderMap) -> String {
-    let given = headers
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok());
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let harmless = |id: &&str| {
         (1..=MAX_REQUEST_ID).contains(&id.len())
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
     };
-    given
-        .filter(harmless)
-        .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
+    given.filter(harmless).map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
 }
 
 /// The trace id of a valid `traceparent` (W3C Trace Context §3.2), or a new one.
 fn trace_id(headers: &HeaderMap) -> String {
-    let given = headers
-        .get(TRACEPARENT)
-        .and_then(|value| value.to_str().ok());
+    let given = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
     given.and_then(parse_traceparent).map_or_else(
         // The all-zero id is not valid, and would come once in 2^128 times.
         || format!("{:032x}", rand::random::<u128>().max(1)),
@@ -124,10 +108,7 @@ mod tests {
     #[test]
     fn only_a_valid_traceparent_names_the_trace() {
         let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(
-            parse_traceparent(valid),
-            Some("4bf92f3577b34da6a3ce929d0e0e4736")
-        );
+        assert_eq!(parse_traceparent(valid), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
         for bad in [
             "",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",

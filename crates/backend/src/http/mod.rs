@@ -53,11 +53,7 @@ fn contract() -> OpenApiRouter<App> {
             sessions::delete_owned
         ))
         .routes(routes!(sessions::create_public))
-        .routes(routes!(
-            sessions::get_public,
-            sessions::put_public,
-            sessions::patch_public
-        ))
+        .routes(routes!(sessions::get_public, sessions::put_public, sessions::patch_public))
         .routes(routes!(gallery::list))
         .routes(routes!(gallery::get))
         .routes(routes!(gallery::render))

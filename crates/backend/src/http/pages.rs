@@ -28,14 +28,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-ev
 const ASSET_CACHING: &str = "public, max-age=31536000, immutable";
 
 /// Paths of which a page is never the answer.
-const NOT_PAGES: &[&str] = &[
-    "/api",
-    "/stream",
-    "/.well-known",
-    "/assets",
-    "/health",
-    "/ready",
-];
+const NOT_PAGES: &[&str] = &["/api", "/stream", "/.well-known", "/assets", "/health", "/ready"];
 
 /// What a server answers whose page was not built into it.
 const NO_PAGE: &str = "<!doctype html><title>Easel</title><p>This server was built without its \
@@ -56,8 +49,7 @@ async fn asset(segments: Segments, headers: HeaderMap) -> Result<Response, ApiEr
 pub(super) async fn fallback(request: Request) -> Result<Response, ApiError> {
     let path = request.uri().path();
     let reserved = NOT_PAGES.iter().any(|prefix| {
-        path.strip_prefix(prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     });
     let accepts_html = request
         .headers()
@@ -80,17 +72,11 @@ pub(super) async fn fallback(request: Request) -> Result<Response, ApiError> {
 
 /// A file in the smallest form that the client takes.
 fn file(name: &str, request: &HeaderMap) -> Option<Response> {
-    let accepted = request
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok());
+    let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
     let accepts = |coding: &str| {
         accepted.unwrap_or("").split(',').any(|offer| {
             let (name, quality) = offer.split_once(";q=").unwrap_or((offer, "1"));
-            name.trim() == coding
-                && quality
-                    .trim()
-                    .parse()
-                    .is_ok_and(|quality: f32| quality > 0.0)
+            name.trim() == coding && quality.trim().parse().is_ok_and(|quality: f32| quality > 0.0)
         })
     };
     let compressed = |coding, suffix| {
@@ -114,15 +100,10 @@ fn send(name: &str, file: EmbeddedFile, coding: Option<&'static str>) -> Respons
         Some((_, "svg")) => "image/svg+xml",
         _ => "application/octet-stream",
     };
-    let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::VARY, "Accept-Encoding"),
-    ];
+    let headers = [(header::CONTENT_TYPE, content_type), (header::VARY, "Accept-Encoding")];
     let mut response = (headers, file.data).into_response();
     if let Some(coding) = coding {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     response
 }

@@ -62,10 +62,7 @@ pub(super) async fn create_owned(
 ) -> Result<Response, ApiError> {
     let id = chosen_id(request.session_id.as_deref())?;
     let (address, revision) = sessions.create(Some(owner.clone()), id, request).await?;
-    let answer = UserSessionRef {
-        user_id: owner.to_string(),
-        session_id: address.id.to_string(),
-    };
+    let answer = UserSessionRef { user_id: owner.to_string(), session_id: address.id.to_string() };
     Ok(created(&address, revision, Answer(answer)))
 }
 
@@ -87,9 +84,7 @@ pub(super) async fn create_public(
 ) -> Result<Response, ApiError> {
     let id = chosen_id(request.session_id.as_deref())?;
     let (address, revision) = sessions.create(None, id, request).await?;
-    let answer = PublicSessionRef {
-        session_id: address.id.to_string(),
-    };
+    let answer = PublicSessionRef { session_id: address.id.to_string() };
     Ok(created(&address, revision, Answer(answer)))
 }
 
@@ -97,10 +92,7 @@ fn chosen_id(asked_for: Option<&str>) -> Result<SessionId, ApiError> {
     use rand::distr::{Alphanumeric, SampleString};
     let random = || Alphanumeric.sample_string(&mut rand::rng(), RANDOM_ID_LENGTH);
     let id = asked_for.map_or_else(random, str::to_owned);
-    id.parse().map_err(|fault| ApiError::InvalidId {
-        pointer: "/session_id",
-        fault,
-    })
+    id.parse().map_err(|fault| ApiError::InvalidId { pointer: "/session_id", fault })
 }
 
 fn created(address: &SessionAddress, revision: Revision, answer: impl IntoResponse) -> Response {
@@ -142,22 +134,13 @@ pub(super) async fn list(
     let limit = page.limit.unwrap_or(DEFAULT_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         let detail = format!("limit must be from 1 to {MAX_PAGE}");
-        return Err(ApiError::Invalid {
-            pointer: "limit".to_owned(),
-            detail,
-        });
+        return Err(ApiError::Invalid { pointer: "limit".to_owned(), detail });
     }
     let after = page.cursor.as_deref().map(parse_cursor).transpose()?;
     let (page, more) = sessions.list(&owner, after.as_ref(), limit).await?;
     let next_cursor = page.last().filter(|_| more).map(cursor);
-    let sessions = page
-        .into_iter()
-        .map(|listed| summary(&sessions, &owner, listed))
-        .collect();
-    Ok(Answer(SessionList {
-        sessions,
-        next_cursor,
-    }))
+    let sessions = page.into_iter().map(|listed| summary(&sessions, &owner, listed)).collect();
+    Ok(Answer(SessionList { sessions, next_cursor }))
 }
 
 /// `<microseconds>:<session id>`, base64url: opaque to clients, so it may change.
@@ -173,10 +156,7 @@ fn parse_cursor(cursor: &str) -> Result<ListPosition, ApiError> {
         let nanos = micros.parse::<i64>().ok()?;
         let created_at =
             OffsetDateTime::from_unix_timestamp_nanos(i128::from(nanos) * 1000).ok()?;
-        Some(ListPosition {
-            created_at,
-            id: id.parse().ok()?,
-        })
+        Some(ListPosition { created_at, id: id.parse().ok()? })
     };
     parse().ok_or(ApiError::InvalidCursor)
 }
@@ -194,7 +174,7 @@ fn summary(sessions: &Sessions, owner: &UserId, listed: ListedSession) -> Sessio
     }
 }
 
-fn whole(sessions: &Sessions, session: StoredSession) -> Session {
+fn whole(sessions: &Sessions, session: &StoredSession) -> Session {
     Session {
         user_id: session.address.owner.as_ref().map(ToString::to_string),
         summary: SessionSummary {
@@ -221,7 +201,7 @@ async fn read(
     if known.has(&session.revision.etag()) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    Ok((headers, Answer(whole(sessions, session))).into_response())
+    Ok((headers, Answer(whole(sessions, &session))).into_response())
 }
 
 /// Reads a session of a user
@@ -308,9 +288,7 @@ pub(super) async fn patch_owned(
     IfMatch(expected): IfMatch,
     MergePatch(patch): MergePatch,
 ) -> Result<Response, ApiError> {
-    let revision = sessions
-        .change(&address, &expected, Change::merge(patch))
-        .await?;
+    let revision = sessions.change(&address, &expected, Change::merge(patch)).await?;
     Ok((StatusCode::NO_CONTENT, etag(revision)).into_response())
 }
 
@@ -373,16 +351,12 @@ pub(super) async fn patch_public(
     IfMatch(expected): IfMatch,
     MergePatch(patch): MergePatch,
 ) -> Result<Response, ApiError> {
-    let revision = sessions
-        .change(&address, &expected, Change::merge(patch))
-        .await?;
+    let revision = sessions.change(&address, &expected, Change::merge(patch)).await?;
     Ok(public_changed(&address, revision))
 }
 
 fn public_changed(address: &SessionAddress, revision: Revision) -> Response {
-    let answer = PublicSessionRef {
-        session_id: address.id.to_string(),
-    };
+    let answer = PublicSessionRef { session_id: address.id.to_string() };
     (etag(revision), Answer(answer)).into_response()
 }
 
@@ -402,19 +376,10 @@ mod tests {
             updated_at: created_at,
             expires_at: created_at,
         };
-        assert_eq!(
-            parse_cursor(&cursor(&listed)).unwrap(),
-            ListPosition { created_at, id }
-        );
-        for text in [
-            "",
-            "x:y",
-            "7",
-            "7:",
-            "7:a/b",
-            "99999999999999999999:a",
-            "9223372036854775807:a",
-        ] {
+        assert_eq!(parse_cursor(&cursor(&listed)).unwrap(), ListPosition { created_at, id });
+        for text in
+            ["", "x:y", "7", "7:", "7:a/b", "99999999999999999999:a", "9223372036854775807:a"]
+        {
             let bad = BASE64_URL_SAFE_NO_PAD.encode(text);
             assert!(parse_cursor(&bad).is_err(), "{text}");
         }

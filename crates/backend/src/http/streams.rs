@@ -9,8 +9,9 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use common::{Revision, path};
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use serde::Deserialize;
+use tokio_stream::{Stream, StreamExt};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -136,25 +137,19 @@ async fn answer(
     };
     let form = how.form.unwrap_or_else(|| choose(readable.suffix, headers));
     if matches!(form, Form::Sse | Form::Multipart) && app.hub.is_draining() {
-        return Err(SessionError::Draining.into());
+        return Err(ApiError::Draining);
     }
     let (is_public, viewer) = (readable.is_public(), readable.viewer);
     let session = readable.session;
     let mut response = match form {
         Form::Sse => events(viewer, last_event_id.and_then(|id| id.parse().ok())),
         Form::Multipart => parts(viewer),
-        Form::Html => watch_page(
-            &session.address.to_string(),
-            &path::stream(&session.address),
-        )?,
+        Form::Html => watch_page(&session.address.to_string(), &path::stream(&session.address))?,
         Form::Svg => {
             let svg = session.drawing.svg.clone();
-            snapshot(
-                &session.revision.etag(),
-                known,
-                "image/svg+xml; charset=utf-8",
-                async { Ok(Bytes::copy_from_slice(svg.as_bytes())) },
-            )
+            snapshot(&session.revision.etag(), known, "image/svg+xml; charset=utf-8", async {
+                Ok(Bytes::copy_from_slice(svg.as_bytes()))
+            })
             .await?
         }
         Form::Png => {
@@ -171,10 +166,7 @@ async fn answer(
     if is_public {
         add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
         add(header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, X-Request-Id");
-        add(
-            header::HeaderName::from_static("cross-origin-resource-policy"),
-            "cross-origin",
-        );
+        add(header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
     }
     add(header::VARY, "Accept, Sec-Fetch-Dest");
     Ok(response)
@@ -188,12 +180,7 @@ fn choose(suffix: Option<Suffix>, headers: &HeaderMap) -> Form {
         Some(Suffix::Png) => return Form::Png,
         None => {}
     }
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or("")
-    };
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let accept = text("accept");
     match text("sec-fetch-dest") {
         _ if accept.starts_with("text/event-stream") => Form::Sse,
@@ -215,12 +202,7 @@ async fn snapshot(
     if known.has(etag) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());
     }
-    Ok((
-        caching,
-        [(header::CONTENT_TYPE, content_type)],
-        picture.await?,
-    )
-        .into_response())
+    Ok((caching, [(header::CONTENT_TYPE, content_type)], picture.await?).into_response())
 }
 
 fn watch_page(title: &str, stream: &str) -> Result<Response, ApiError> {
@@ -237,7 +219,6 @@ fn watch_page(title: &str, stream: &str) -> Result<Response, ApiError> {
 }
 
 fn live(content_type: &str, body: impl Stream<Item = Bytes> + Send + 'static) -> Response {
-    use futures_util::StreamExt;
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-store"),
@@ -260,8 +241,7 @@ fn events(mut viewer: Viewer, seen: Option<Revision>) -> Response {
             Seen::End(reason) => (sse::end(reason), None),
         })
     });
-    use futures_util::StreamExt;
-    live(sse::CONTENT_TYPE, stream::iter(opening).chain(body))
+    live(sse::CONTENT_TYPE, tokio_stream::iter(opening).chain(body))
 }
 
 fn parts(mut viewer: Viewer) -> Response {
@@ -290,8 +270,7 @@ fn parts(mut viewer: Viewer) -> Response {
             })
         }
     });
-    use futures_util::StreamExt;
-    live(&content_type, stream::iter(opening).chain(body))
+    live(&content_type, tokio_stream::iter(opening).chain(body))
 }
 
 #[cfg(test)]
@@ -300,10 +279,7 @@ mod tests {
 
     fn chosen(headers: &[(&'static str, &'static str)]) -> Form {
         let headers = headers.iter().map(|(name, value)| {
-            (
-                header::HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
+            (header::HeaderName::from_static(name), HeaderValue::from_static(value))
         });
         choose(None, &headers.collect())
     }
@@ -315,31 +291,13 @@ mod tests {
         for (headers, form) in [
             (&[("accept", "*/*")][..], Form::Sse),
             (&[], Form::Sse),
-            (
-                &[("accept", "text/event-stream"), ("sec-fetch-dest", "empty")],
-                Form::Sse,
-            ),
-            (
-                &[("accept", image), ("sec-fetch-dest", "image")],
-                Form::Multipart,
-            ),
+            (&[("accept", "text/event-stream"), ("sec-fetch-dest", "empty")], Form::Sse),
+            (&[("accept", image), ("sec-fetch-dest", "image")], Form::Multipart),
             (&[("accept", image)], Form::Multipart),
-            (
-                &[("accept", page), ("sec-fetch-dest", "object")],
-                Form::Multipart,
-            ),
-            (
-                &[("accept", page), ("sec-fetch-dest", "embed")],
-                Form::Multipart,
-            ),
-            (
-                &[("accept", page), ("sec-fetch-dest", "iframe")],
-                Form::Multipart,
-            ),
-            (
-                &[("accept", page), ("sec-fetch-dest", "document")],
-                Form::Html,
-            ),
+            (&[("accept", page), ("sec-fetch-dest", "object")], Form::Multipart),
+            (&[("accept", page), ("sec-fetch-dest", "embed")], Form::Multipart),
+            (&[("accept", page), ("sec-fetch-dest", "iframe")], Form::Multipart),
+            (&[("accept", page), ("sec-fetch-dest", "document")], Form::Html),
             (&[("accept", page)], Form::Html),
         ] {
             assert_eq!(chosen(headers), form, "{headers:?}");

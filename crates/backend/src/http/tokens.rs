@@ -41,10 +41,7 @@ pub(super) async fn issue(
     State(config): State<Arc<Config>>,
     Json(request): Json<TokenRequest>,
 ) -> Result<Answer<Token>, ApiError> {
-    let invalid = |fault| ApiError::InvalidId {
-        pointer: "/user_id",
-        fault,
-    };
+    let invalid = |fault| ApiError::InvalidId { pointer: "/user_id", fault };
     let user = request.user_id.parse().map_err(invalid)?;
     if config.minting == Minting::Accounts {
         // There are no accounts in this store, so no user id and password are right.
@@ -52,9 +49,7 @@ pub(super) async fn issue(
     }
     let lifetime = request.ttl_seconds.map(Duration::from_secs);
     let issue = move || tokens.issue(user, lifetime);
-    let issued = tokio::task::spawn_blocking(issue)
-        .await
-        .map_err(|_| ApiError::Internal)??;
+    let issued = tokio::task::spawn_blocking(issue).await.map_err(|_| ApiError::Internal)??;
     Ok(Answer(Token {
         token: issued.token,
         token_type: "Bearer".to_owned(),
@@ -82,10 +77,7 @@ pub(super) async fn jwks(
         tracing::error!(%error, "the public keys cannot be written");
         ApiError::Internal
     })?;
-    let etag = format!(
-        "\"{}\"",
-        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&body))
-    );
+    let etag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&body)));
     let matches = known.has(&etag);
     let headers = [
         (header::CACHE_CONTROL, JWKS_CACHING),

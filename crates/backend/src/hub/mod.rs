@@ -50,10 +50,7 @@ struct Room {
 
 impl Room {
     fn empty() -> Arc<Self> {
-        Arc::new(Self {
-            scene: watch::Sender::new(Scene::Empty),
-            viewers: AtomicU64::new(0),
-        })
+        Arc::new(Self { scene: watch::Sender::new(Scene::Empty), viewers: AtomicU64::new(0) })
     }
 
     /// Shows `frame` if it is newer than what is shown. Viewers are woken only if the
@@ -105,10 +102,7 @@ impl Hub {
     /// read the store and [`Viewer::offer`] what it says; the higher revision wins.
     pub fn join(self: &Arc<Self>, address: &SessionAddress) -> Viewer {
         let room = {
-            let room = self
-                .rooms
-                .entry(address.clone())
-                .or_insert_with(Room::empty);
+            let room = self.rooms.entry(address.clone()).or_insert_with(Room::empty);
             // Counted while the map's guard is held: a room with this count cannot be removed.
             room.viewers.fetch_add(1, Ordering::Relaxed);
             room.clone()
@@ -132,8 +126,7 @@ impl Hub {
 
     /// How many viewers a session has on this node.
     pub fn viewers(&self, address: &SessionAddress) -> u64 {
-        self.room(address)
-            .map_or(0, |room| room.viewers.load(Ordering::Relaxed))
+        self.room(address).map_or(0, |room| room.viewers.load(Ordering::Relaxed))
     }
 
     /// Lets every idle stream show that it is alive: one tick for the whole node, no timer

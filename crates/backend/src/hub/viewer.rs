@@ -76,9 +76,7 @@ impl Viewer {
 
     /// Ends this viewer's stream at `time`, when its right to watch ends.
     pub fn revoke_at(&mut self, time: OffsetDateTime) {
-        let left = (time - self.hub.clock.now())
-            .try_into()
-            .unwrap_or(Duration::ZERO);
+        let left = (time - self.hub.clock.now()).try_into().unwrap_or(Duration::ZERO);
         self.leave_at = Deadline::At(self.hub.clock.sleep(left), EndReason::Revoked);
     }
 
@@ -120,7 +118,9 @@ impl Viewer {
     }
 
     fn leave_within(&mut self, over: Duration) {
-        if !matches!(self.leave_at, Deadline::At(_, EndReason::Draining)) {
+        let leaving =
+            matches!(self.leave_at, Deadline::At(_, EndReason::Draining) | Deadline::Passed(_));
+        if !leaving {
             let share = rand::random_range(DRAIN_SHARE);
             let sleep = self.hub.clock.sleep(over.mul_f64(share));
             self.leave_at = Deadline::At(sleep, EndReason::Draining);
@@ -138,6 +138,7 @@ impl Drop for Viewer {
 enum Deadline {
     Never,
     At(Sleep, EndReason),
+    Passed(EndReason),
 }
 
 impl Deadline {
@@ -146,8 +147,11 @@ impl Deadline {
             Self::Never => pending().await,
             Self::At(sleep, reason) => {
                 sleep.await;
-                *reason
+                let reason = *reason;
+                *self = Self::Passed(reason);
+                reason
             }
+            Self::Passed(reason) => *reason,
         }
     }
 }
@@ -157,6 +161,7 @@ impl std::fmt::Debug for Deadline {
         match self {
             Self::Never => f.write_str("Never"),
             Self::At(_, reason) => write!(f, "At({reason:?})"),
+            Self::Passed(reason) => write!(f, "Passed({reason:?})"),
         }
     }
 }

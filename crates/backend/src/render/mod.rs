@@ -151,23 +151,16 @@ impl Renderer {
     /// See [`RenderError`].
     pub fn render_here(&self, template: &str, args: &Args) -> Result<Arc<str>, RenderError> {
         if template.len() > self.limits.template_bytes {
-            return Err(RenderError::Limit(Limit::TemplateBytes(
-                self.limits.template_bytes,
-            )));
+            return Err(RenderError::Limit(Limit::TemplateBytes(self.limits.template_bytes)));
         }
         let compiled = self.compile(template)?;
         let context = Context::from_serialize(args).map_err(|error| render_error(&error))?;
-        let mut output = Bounded {
-            bytes: Vec::new(),
-            limit: self.limits.output_bytes,
-        };
+        let mut output = Bounded { bytes: Vec::new(), limit: self.limits.output_bytes };
         self.metrics.rendered();
         match compiled.engine.render_to(NAME, &context, &mut output) {
             Ok(()) => {}
             Err(error) if matches!(error.kind(), ErrorKind::Io(_)) => {
-                return Err(RenderError::Limit(Limit::OutputBytes(
-                    self.limits.output_bytes,
-                )));
+                return Err(RenderError::Limit(Limit::OutputBytes(self.limits.output_bytes)));
             }
             Err(error) => return Err(render_error(&error)),
         }
@@ -185,29 +178,20 @@ impl Renderer {
             // Args are always escaped; a template cannot opt out on behalf of strangers who
             // may set them.
             engine.register_filter("safe", refuse_safe);
-            engine
-                .add_raw_template(NAME, template)
-                .map_err(|error| template_error(&error))?;
-            Ok(Arc::new(Compiled {
-                engine,
-                source_bytes: template.len(),
-            }))
+            engine.add_raw_template(NAME, template).map_err(|error| template_error(&error))?;
+            Ok(Arc::new(Compiled { engine, source_bytes: template.len() }))
         })
     }
 }
 
 impl fmt::Debug for Renderer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Renderer")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Renderer").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
 fn refuse_safe(_: Value, _: Kwargs, _: &State) -> Result<Value, tera::Error> {
-    Err(tera::Error::message(
-        "`safe` is not available: what a template prints is always escaped",
-    ))
+    Err(tera::Error::message("`safe` is not available: what a template prints is always escaped"))
 }
 
 fn template_error(error: &tera::Error) -> RenderError {
@@ -224,10 +208,7 @@ fn describe(error: &tera::Error) -> (String, Option<Position>) {
     match error.kind() {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
             let span = report.span();
-            let at = Position {
-                line: span.start_line,
-                column: span.start_col + 1,
-            };
+            let at = Position { line: span.start_line, column: span.start_col + 1 };
             (report.message().to_owned(), Some(at))
         }
         _ => (error.to_string(), None),

@@ -1,15 +1,12 @@
 //! Pages that the server renders itself.
 
-use std::sync::LazyLock;
+use once_cell::sync::Lazy;
 
 use tera::{Context, Tera};
 
-static PAGES: LazyLock<Result<Tera, tera::Error>> = LazyLock::new(|| {
+static PAGES: Lazy<Result<Tera, tera::Error>> = Lazy::new(|| {
     let mut pages = Tera::new();
-    pages.add_raw_template(
-        "watch.html",
-        include_str!("../../../../templates/html/watch.html"),
-    )?;
+    pages.add_raw_template("watch.html", include_str!("../../../../templates/html/watch.html"))?;
     Ok(pages)
 });
 
@@ -24,16 +21,12 @@ pub struct PageError(String);
 /// # Errors
 /// When the template is broken, which a test makes sure it is not.
 pub fn watch(title: &str, stream_url: &str, nonce: &str) -> Result<String, PageError> {
-    let pages = PAGES
-        .as_ref()
-        .map_err(|error| PageError(error.to_string()))?;
+    let pages = PAGES.as_ref().map_err(|error| PageError(error.to_string()))?;
     let mut context = Context::new();
     context.insert("title", title);
     context.insert("stream_url", stream_url);
     context.insert("nonce", nonce);
-    pages
-        .render("watch.html", &context)
-        .map_err(|error| PageError(error.to_string()))
+    pages.render("watch.html", &context).map_err(|error| PageError(error.to_string()))
 }
 
 #[cfg(test)]
@@ -41,13 +34,7 @@ mod tests {
     #[test]
     fn the_watch_page_is_escaped_html() {
         let page = super::watch("<a>", "/stream/a?b=\"c\"", "n0").unwrap();
-        assert!(
-            page.contains("&lt;a&gt;") && !page.contains("<a>"),
-            "{page}"
-        );
-        assert!(
-            page.contains("nonce=\"n0\"") && !page.contains("b=\"c\""),
-            "{page}"
-        );
+        assert!(page.contains("&lt;a&gt;") && !page.contains("<a>"), "{page}");
+        assert!(page.contains("nonce=\"n0\"") && !page.contains("b=\"c\""), "{page}");
     }
 }

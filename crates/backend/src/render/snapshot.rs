@@ -1,7 +1,8 @@
 //! A drawing as a PNG, for places that show no SVG.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use once_cell::sync::Lazy;
 use resvg::{
     tiny_skia::{Pixmap, Transform},
     usvg::{ImageHrefResolver, Options, Tree, fontdb::Database},
@@ -13,7 +14,7 @@ use super::{Limit, RenderError};
 const MAX_SIDE: u32 = 4096;
 
 /// The fonts that come with the program, so that text looks the same on every machine.
-static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+static FONTS: Lazy<Arc<Database>> = Lazy::new(|| {
     let mut fonts = Database::new();
     for font in [
         dejavu::sans::regular(),
@@ -56,9 +57,7 @@ pub fn png(svg: &str) -> Result<Vec<u8>, RenderError> {
     let mut pixels = Pixmap::new(size.width(), size.height())
         .ok_or_else(|| failed("the picture has no size".to_owned()))?;
     resvg::render(&tree, Transform::default(), &mut pixels.as_mut());
-    pixels
-        .encode_png()
-        .map_err(|_| failed("the picture cannot be drawn as PNG".to_owned()))
+    pixels.encode_png().map_err(|_| failed("the picture cannot be drawn as PNG".to_owned()))
 }
 
 #[cfg(test)]
@@ -74,21 +73,13 @@ mod tests {
     fn dark_pixels(svg: &str) -> usize {
         let pixels = Pixmap::decode_png(&png(svg).unwrap()).unwrap();
         assert_eq!((pixels.width(), pixels.height()), (20, 10));
-        pixels
-            .pixels()
-            .iter()
-            .filter(|p| p.alpha() > 128 && p.red() < 100)
-            .count()
+        pixels.pixels().iter().filter(|p| p.alpha() > 128 && p.red() < 100).count()
     }
 
     #[test]
     fn shapes_and_text_are_drawn() {
         assert_eq!(dark_pixels(&svg("<rect width=\"5\" height=\"4\"/>")), 20);
-        assert!(
-            dark_pixels(&svg(
-                "<text y=\"9\" font-family=\"Inter, sans-serif\">W</text>"
-            )) > 5
-        );
+        assert!(dark_pixels(&svg("<text y=\"9\" font-family=\"Inter, sans-serif\">W</text>")) > 5);
     }
 
     #[test]
@@ -96,18 +87,13 @@ mod tests {
         let file = tempfile::Builder::new().suffix(".svg").tempfile().unwrap();
         std::fs::write(file.path(), svg("<rect width=\"20\" height=\"10\"/>")).unwrap();
         let path = file.path().display();
-        let thief = svg(&format!(
-            "<image width=\"20\" height=\"10\" href=\"{path}\"/>"
-        ));
+        let thief = svg(&format!("<image width=\"20\" height=\"10\" href=\"{path}\"/>"));
         assert_eq!(dark_pixels(&thief), 0);
     }
 
     #[test]
     fn a_picture_of_a_square_kilometre_is_refused() {
         let huge = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"99999\" height=\"9\"/>";
-        assert!(matches!(
-            png(huge),
-            Err(RenderError::Limit(Limit::Pixels(_)))
-        ));
+        assert!(matches!(png(huge), Err(RenderError::Limit(Limit::Pixels(_)))));
     }
 }

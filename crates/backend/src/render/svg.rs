@@ -40,26 +40,18 @@ pub(super) fn check(result: &[u8]) -> Result<&str, SvgFault> {
     if text.is_empty() {
         return Err(SvgFault::Empty);
     }
-    let options = ParsingOptions {
-        allow_dtd: false,
-        nodes_limit: MAX_NODES,
-        ..ParsingOptions::default()
-    };
+    let options =
+        ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| {
         let pos = error.pos();
         SvgFault::Xml {
             message: explain(&error),
-            at: Position {
-                line: pos.row as usize,
-                column: pos.col as usize,
-            },
+            at: Position { line: pos.row as usize, column: pos.col as usize },
         }
     })?;
     let root = document.root_element();
     if root.tag_name().name() != "svg" || root.tag_name().namespace() != Some(SVG_NAMESPACE) {
-        return Err(SvgFault::Root(
-            root.tag_name().name().chars().take(64).collect(),
-        ));
+        return Err(SvgFault::Root(root.tag_name().name().chars().take(64).collect()));
     }
     Ok(without_declaration(text))
 }
@@ -75,17 +67,13 @@ fn explain(error: &roxmltree::Error) -> String {
         other => {
             let text = other.to_string();
             // The parser ends its sentences with the position, which we give ourselves.
-            text.rsplit_once(" at ")
-                .map_or(text.clone(), |(words, _)| words.to_owned())
+            text.rsplit_once(" at ").map_or(text.clone(), |(words, _)| words.to_owned())
         }
     }
 }
 
 fn without_declaration(text: &str) -> &str {
-    match text
-        .strip_prefix("<?xml ")
-        .and_then(|rest| rest.split_once("?>"))
-    {
+    match text.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>")) {
         Some((_, picture)) => picture.trim_start(),
         None => text,
     }
@@ -147,9 +135,7 @@ mod tests {
     #[test]
     fn a_fault_says_where() {
         let text = "<svg xmlns=\"http://www.w3.org/2000/svg\">\n<a></b>\n</svg>";
-        let SvgFault::Xml { message, at } = fault(text) else {
-            panic!()
-        };
+        let SvgFault::Xml { message, at } = fault(text) else { panic!() };
         assert_eq!(at.line, 2);
         assert!(!message.contains(" at "), "{message}");
     }

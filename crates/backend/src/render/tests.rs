@@ -4,16 +4,15 @@ use serde_json::json;
 const OPEN: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\">";
 
 fn renderer() -> Arc<Renderer> {
-    let limits = RenderLimits {
-        template_bytes: 1000,
-        output_bytes: 2000,
-        parallel: 2,
-    };
+    let limits = RenderLimits { template_bytes: 1000, output_bytes: 2000, parallel: 2 };
     Renderer::new(limits, Arc::default())
 }
 
 fn args(value: serde_json::Value) -> Args {
-    value.as_object().unwrap().clone()
+    match value {
+        serde_json::Value::Object(args) => args,
+        other => panic!("{other} is no object"),
+    }
 }
 
 fn draw(body: &str, value: serde_json::Value) -> Result<String, RenderError> {
@@ -33,11 +32,9 @@ fn args_are_escaped_in_text_and_in_attributes() {
 
 #[test]
 fn a_template_cannot_unescape_for_strangers() {
-    for body in [
-        "{{ v | safe }}",
-        "{{ v | upper | safe }}",
-        "{% filter safe %}{{ v }}{% endfilter %}",
-    ] {
+    for body in
+        ["{{ v | safe }}", "{{ v | upper | safe }}", "{% filter safe %}{{ v }}{% endfilter %}"]
+    {
         assert!(
             matches!(
                 draw(body, json!({"v": "<a/>"})),
@@ -57,19 +54,13 @@ fn nothing_of_the_process_can_be_reached() {
         "{% import \"/etc/hostname\" as x %}",
         "{{ load_data(path=\"/etc/hostname\") }}",
     ] {
-        assert!(
-            matches!(draw(body, json!({})), Err(RenderError::Template { .. })),
-            "{body}"
-        );
+        assert!(matches!(draw(body, json!({})), Err(RenderError::Template { .. })), "{body}");
     }
 }
 
 #[test]
 fn a_fault_in_a_template_has_a_place() {
-    let Err(RenderError::Template {
-        at: Some(at),
-        message,
-    }) = draw("\n  {{ a + }}", json!({}))
+    let Err(RenderError::Template { at: Some(at), message }) = draw("\n  {{ a + }}", json!({}))
     else {
         panic!()
     };
@@ -85,32 +76,19 @@ fn a_fault_in_a_template_has_a_place() {
 #[test]
 fn limits_are_limits() {
     let long = format!("<!--{}-->", "x".repeat(1000));
-    assert_eq!(
-        draw(&long, json!({})),
-        Err(RenderError::Limit(Limit::TemplateBytes(1000)))
-    );
+    assert_eq!(draw(&long, json!({})), Err(RenderError::Limit(Limit::TemplateBytes(1000))));
     let flood = "{% for i in range(end=1000) %}<a/>{% endfor %}";
-    assert_eq!(
-        draw(flood, json!({})),
-        Err(RenderError::Limit(Limit::OutputBytes(2000)))
-    );
+    assert_eq!(draw(flood, json!({})), Err(RenderError::Limit(Limit::OutputBytes(2000))));
 }
 
 #[tokio::test]
 async fn a_template_is_compiled_once() {
     let metrics = Arc::new(Metrics::default());
-    let limits = RenderLimits {
-        template_bytes: 1000,
-        output_bytes: 2000,
-        parallel: 2,
-    };
+    let limits = RenderLimits { template_bytes: 1000, output_bytes: 2000, parallel: 2 };
     let renderer = Renderer::new(limits, metrics.clone());
     let template: Arc<str> = format!("{OPEN}{{{{ v }}}}</svg>").into();
     for v in 0..10 {
-        let svg = renderer
-            .render(template.clone(), args(json!({ "v": v })).into())
-            .await
-            .unwrap();
+        let svg = renderer.render(template.clone(), args(json!({ "v": v })).into()).await.unwrap();
         assert!(svg.contains(&v.to_string()));
     }
     let page = metrics.to_text().unwrap();

@@ -26,10 +26,7 @@ pub struct ChangeError {
 }
 
 fn refuse<T>(pointer: &'static str, detail: impl Into<String>) -> Result<T, ChangeError> {
-    Err(ChangeError {
-        pointer,
-        detail: detail.into(),
-    })
+    Err(ChangeError { pointer, detail: detail.into() })
 }
 
 /// What happens to the args.
@@ -59,10 +56,7 @@ pub struct Change {
 impl Change {
     /// A merge patch of the args, and nothing else.
     pub fn merge(patch: Args) -> Self {
-        Self {
-            args: Some(ArgsChange::Merge(patch)),
-            ..Self::default()
-        }
+        Self { args: Some(ArgsChange::Merge(patch)), ..Self::default() }
     }
 
     pub(super) fn check(
@@ -100,16 +94,11 @@ impl CheckedChange {
             }
         };
         Drawing {
-            template: self
-                .template
-                .clone()
-                .unwrap_or_else(|| before.template.clone()),
+            template: self.template.clone().unwrap_or_else(|| before.template.clone()),
             args,
             svg: before.svg.clone(),
             visibility: self.visibility.unwrap_or(before.visibility),
-            expires_at: self
-                .lifetime
-                .map_or(before.expires_at, |lifetime| now + lifetime),
+            expires_at: self.lifetime.map_or(before.expires_at, |lifetime| now + lifetime),
         }
     }
 }
@@ -148,10 +137,7 @@ pub(super) fn lifetime(
     };
     if lifetime < Duration::from_secs(1) || lifetime > lifetimes.max {
         let max = lifetimes.max.as_secs();
-        return refuse(
-            pointer,
-            format!("a session may live from 1 second to {max} seconds"),
-        );
+        return refuse(pointer, format!("a session may live from 1 second to {max} seconds"));
     }
     Ok(Some(lifetime))
 }
@@ -161,10 +147,7 @@ pub(super) fn visibility(
     visibility: Option<Visibility>,
 ) -> Result<Option<Visibility>, ChangeError> {
     if address.owner.is_none() && visibility == Some(Visibility::Private) {
-        return refuse(
-            "/visibility",
-            "a session without an owner cannot be private",
-        );
+        return refuse("/visibility", "a session without an owner cannot be private");
     }
     Ok(visibility)
 }
@@ -184,14 +167,12 @@ pub(super) fn picture(
             )),
             None => Err(SessionError::NoSuchTemplate(name)),
         },
-        (Some(_), Some(_)) => Ok(refuse(
-            "/template_name",
-            "send either template or template_name",
-        )?),
-        (None, None) => Ok(refuse(
-            "/template",
-            "send a template, or the template_name of one in the gallery",
-        )?),
+        (Some(_), Some(_)) => {
+            Ok(refuse("/template_name", "send either template or template_name")?)
+        }
+        (None, None) => {
+            Ok(refuse("/template", "send a template, or the template_name of one in the gallery")?)
+        }
     }
 }
 
@@ -212,17 +193,9 @@ mod tests {
     fn merging_is_that_of_the_rfc() {
         for (target, patch, merged) in [
             (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
-            (
-                json!({"a": "b"}),
-                json!({"b": "c"}),
-                json!({"a": "b", "b": "c"}),
-            ),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
             (json!({"a": "b"}), json!({"a": null}), json!({})),
-            (
-                json!({"a": "b", "b": "c"}),
-                json!({"a": null}),
-                json!({"b": "c"}),
-            ),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
             (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
             (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
             (
@@ -230,21 +203,9 @@ mod tests {
                 json!({"a": {"b": "d", "c": null}}),
                 json!({"a": {"b": "d"}}),
             ),
-            (
-                json!({"a": [{"b": "c"}]}),
-                json!({"a": [1]}),
-                json!({"a": [1]}),
-            ),
-            (
-                json!({"e": null}),
-                json!({"a": 1}),
-                json!({"e": null, "a": 1}),
-            ),
-            (
-                json!({}),
-                json!({"a": {"bb": {"ccc": null}}}),
-                json!({"a": {"bb": {}}}),
-            ),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
         ] {
             let mut args = object(target);
             merge(&mut args, &object(patch));
@@ -254,10 +215,8 @@ mod tests {
 
     #[test]
     fn a_lifetime_is_asked_for_in_one_way_and_within_bounds() {
-        let lifetimes = Lifetimes {
-            default: Duration::from_secs(60),
-            max: Duration::from_secs(86_400),
-        };
+        let lifetimes =
+            Lifetimes { default: Duration::from_secs(60), max: Duration::from_secs(86_400) };
         let ask = |ttl, expire| lifetime(ttl, expire, lifetimes);
         assert_eq!(ask(None, None), Ok(None));
         assert_eq!(ask(Some(1), None), Ok(Some(Duration::from_secs(1))));
@@ -271,11 +230,7 @@ mod tests {
             (None, Some("0s"), "/expire"),
             (Some(5), Some("5s"), "/expire"),
         ] {
-            assert_eq!(
-                ask(ttl, expire).unwrap_err().pointer,
-                pointer,
-                "{ttl:?} {expire:?}"
-            );
+            assert_eq!(ask(ttl, expire).unwrap_err().pointer, pointer, "{ttl:?} {expire:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The templates that come with the program.
 
-use std::sync::LazyLock;
+use once_cell::sync::Lazy;
 
 use common::api::{Args, Template};
 use rust_embed::Embed;
@@ -22,10 +22,9 @@ struct About {
 const TEMPLATE_SUFFIX: &str = ".svg.tera";
 
 /// The gallery, by name.
-static GALLERY: LazyLock<Vec<Template>> = LazyLock::new(|| {
-    let mut gallery: Vec<_> = Files::iter()
-        .filter_map(|file| read(file.strip_suffix(TEMPLATE_SUFFIX)?))
-        .collect();
+static GALLERY: Lazy<Vec<Template>> = Lazy::new(|| {
+    let mut gallery: Vec<_> =
+        Files::iter().filter_map(|file| read(file.strip_suffix(TEMPLATE_SUFFIX)?)).collect();
     gallery.sort_by(|a, b| a.name.cmp(&b.name));
     gallery
 });
@@ -60,20 +59,10 @@ mod tests {
 
     #[test]
     fn every_template_of_the_gallery_renders_with_its_sample_args() {
-        let limits = RenderLimits {
-            template_bytes: 65_536,
-            output_bytes: 524_288,
-            parallel: 1,
-        };
+        let limits = RenderLimits { template_bytes: 65_536, output_bytes: 524_288, parallel: 1 };
         let renderer = Renderer::new(limits, Arc::default());
-        let files = Files::iter()
-            .filter(|file| file.ends_with(TEMPLATE_SUFFIX))
-            .count();
-        assert_eq!(
-            all().len(),
-            files,
-            "a template has no readable .json beside it"
-        );
+        let files = Files::iter().filter(|file| file.ends_with(TEMPLATE_SUFFIX)).count();
+        assert_eq!(all().len(), files, "a template has no readable .json beside it");
         assert!(files >= 6);
         for template in all() {
             let svg = renderer

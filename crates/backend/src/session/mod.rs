@@ -49,9 +49,6 @@ pub enum SessionError {
     /// There is no picture.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// The node is stopping.
-    #[error("the server is stopping")]
-    Draining,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,13 +91,7 @@ impl Sessions {
         clock: Arc<dyn Clock>,
         lifetimes: Lifetimes,
     ) -> Self {
-        Self {
-            store,
-            hub,
-            renderer,
-            clock,
-            lifetimes,
-        }
+        Self { store, hub, renderer, clock, lifetimes }
     }
 
     /// Draws and stores a new session.
@@ -115,12 +106,9 @@ impl Sessions {
     ) -> Result<(SessionAddress, Revision), SessionError> {
         let address = SessionAddress { owner, id };
         let now = self.clock.now();
-        let lifetime = change::lifetime(
-            request.ttl_seconds,
-            request.expire.as_deref(),
-            self.lifetimes,
-        )?
-        .unwrap_or(self.lifetimes.default);
+        let lifetime =
+            change::lifetime(request.ttl_seconds, request.expire.as_deref(), self.lifetimes)?
+                .unwrap_or(self.lifetimes.default);
         let visibility =
             change::visibility(&address, request.visibility)?.unwrap_or(Visibility::Public);
         let (template, args) =
@@ -130,13 +118,7 @@ impl Sessions {
             return Err(SessionError::Exists);
         }
         let svg = self.renderer.render(template.clone(), args.clone()).await?;
-        let drawing = Drawing {
-            template,
-            args,
-            svg,
-            visibility,
-            expires_at: now + lifetime,
-        };
+        let drawing = Drawing { template, args, svg, visibility, expires_at: now + lifetime };
         match self.store.create(&address, &drawing, now).await? {
             Creation::Created(revision) => Ok((address, revision)),
             Creation::Taken => Err(SessionError::Exists),
@@ -148,10 +130,7 @@ impl Sessions {
     /// # Errors
     /// [`SessionError::NotFound`] or [`SessionError::Store`].
     pub async fn get(&self, address: &SessionAddress) -> Result<StoredSession, SessionError> {
-        self.store
-            .get(address, self.clock.now())
-            .await?
-            .ok_or(SessionError::NotFound)
+        self.store.get(address, self.clock.now()).await?.ok_or(SessionError::NotFound)
     }
 
     /// Changes a session and shows the change. When others write at the same time, the
@@ -177,17 +156,9 @@ impl Sessions {
                 let (template, args) = (drawing.template.clone(), drawing.args.clone());
                 drawing.svg = self.renderer.render(template, args).await?;
             }
-            match self
-                .store
-                .update(address, before.revision, &drawing, now)
-                .await?
-            {
+            match self.store.update(address, before.revision, &drawing, now).await? {
                 Outcome::Done(revision) => {
-                    let after = StoredSession {
-                        revision,
-                        drawing,
-                        ..before.clone()
-                    };
+                    let after = StoredSession { revision, drawing, ..before.clone() };
                     self.show(&before, &after);
                     return Ok(revision);
                 }
@@ -248,10 +219,7 @@ impl Sessions {
         after: Option<&ListPosition>,
         limit: u32,
     ) -> Result<(Vec<ListedSession>, bool), SessionError> {
-        let mut page = self
-            .store
-            .list(owner, after, limit + 1, self.clock.now())
-            .await?;
+        let mut page = self.store.list(owner, after, limit + 1, self.clock.now()).await?;
         let more = page.len() > limit as usize;
         page.truncate(limit as usize);
         Ok((page, more))
@@ -271,9 +239,6 @@ impl Sessions {
         &self,
         address: &SessionAddress,
     ) -> Result<(Viewer, StoredSession), SessionError> {
-        if self.hub.is_draining() {
-            return Err(SessionError::Draining);
-        }
         let viewer = self.hub.join(address);
         let session = self.get(address).await?;
         viewer.offer(&session.frame());
@@ -306,10 +271,7 @@ impl Sessions {
 
     /// Seconds that a session still has.
     pub fn seconds_left(&self, expires_at: time::OffsetDateTime) -> u64 {
-        (expires_at - self.clock.now())
-            .whole_seconds()
-            .try_into()
-            .unwrap_or(0)
+        (expires_at - self.clock.now()).whole_seconds().try_into().unwrap_or(0)
     }
 }
 

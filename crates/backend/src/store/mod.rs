@@ -62,10 +62,7 @@ pub struct StoredSession {
 impl StoredSession {
     /// What viewers see of it.
     pub fn frame(&self) -> Frame {
-        Frame {
-            revision: self.revision,
-            svg: self.drawing.svg.clone(),
-        }
+        Frame { revision: self.revision, svg: self.drawing.svg.clone() }
     }
 }
 

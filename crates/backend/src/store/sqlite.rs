@@ -63,16 +63,11 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone());
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone());
         let writer = writer.await.map_err(unavailable)?;
         MIGRATIONS.run(&writer).await.map_err(unavailable)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS);
-        let readers = readers
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(unavailable)?;
+        let readers = readers.connect_with(options.read_only(true)).await.map_err(unavailable)?;
         Ok(Self { writer, readers })
     }
 
@@ -86,12 +81,7 @@ impl SqliteStore {
 /// Creates the file, if need be, before SQLite does so with everyone's permissions.
 fn private_file(file: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(file)
-        .map(drop)
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
 }
 
 #[async_trait]
@@ -102,11 +92,8 @@ impl SessionStore for SqliteStore {
         drawing: &Drawing,
         now: OffsetDateTime,
     ) -> Result<Creation, StoreError> {
-        let mut transaction = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(unavailable)?;
+        let mut transaction =
+            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
         sqlx::query("DELETE FROM sessions WHERE owner = $1 AND id = $2 AND expires_at <= $3")
             .bind(owner(address))
             .bind(address.id.as_str())
@@ -141,10 +128,7 @@ impl SessionStore for SqliteStore {
             return Ok(Creation::Taken);
         }
         transaction.commit().await.map_err(unavailable)?;
-        Ok(Creation::Created(Revision {
-            epoch: unsigned(epoch)?,
-            seq: 1,
-        }))
+        Ok(Creation::Created(Revision { epoch: unsigned(epoch)?, seq: 1 }))
     }
 
     async fn get(
@@ -190,10 +174,7 @@ impl SessionStore for SqliteStore {
         .map_err(unavailable)?;
         match updated.rows_affected() {
             0 => self.stale_or_gone(address, now).await,
-            _ => Ok(Outcome::Done(Revision {
-                seq: expected.seq + 1,
-                ..expected
-            })),
+            _ => Ok(Outcome::Done(Revision { seq: expected.seq + 1, ..expected })),
         }
     }
 
@@ -275,10 +256,7 @@ impl SessionStore for SqliteStore {
                 "" => None,
                 owner => Some(owner.parse().map_err(|_| StoreError::Corrupt("owner"))?),
             };
-            Ok(SessionAddress {
-                owner,
-                id: session_id(row)?,
-            })
+            Ok(SessionAddress { owner, id: session_id(row)? })
         })
         .collect()
     }
@@ -315,11 +293,8 @@ impl KeyringStore for SqliteStore {
     }
 
     async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError> {
-        let mut transaction = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(unavailable)?;
+        let mut transaction =
+            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
         sqlx::query(
             "INSERT INTO keyring (one, generation, ring) VALUES (1, 1, $1) ON CONFLICT DO NOTHING",
         )
@@ -367,10 +342,7 @@ fn args_text(args: &Args) -> Result<String, StoreError> {
     serde_json::to_string(args).map_err(unavailable)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "microseconds of any date we take fit i64"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "microseconds of any date we take fit i64")]
 fn micros(time: OffsetDateTime) -> i64 {
     (time.unix_timestamp_nanos() / 1000) as i64
 }

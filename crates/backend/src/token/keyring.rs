@@ -103,9 +103,7 @@ impl RingKey {
     }
 
     fn read(&self) -> Result<SigningKey, KeyringError> {
-        let der = BASE64_STANDARD
-            .decode(&self.private)
-            .map_err(|_| KeyringError::Unreadable)?;
+        let der = BASE64_STANDARD.decode(&self.private).map_err(|_| KeyringError::Unreadable)?;
         let key = SigningKey::from_der(&der)?;
         // The name is a hash of the key, so a mix-up in the store shows here.
         if key.public().kid != self.kid {
@@ -121,9 +119,7 @@ impl Ring {
     }
 
     fn to_text(&self) -> Result<SecretText, KeyringError> {
-        serde_json::to_string(self)
-            .map(SecretText)
-            .map_err(|_| KeyringError::Unreadable)
+        serde_json::to_string(self).map(SecretText).map_err(|_| KeyringError::Unreadable)
     }
 }
 
@@ -192,20 +188,13 @@ impl Keyring {
             Some(stored) => stored,
             None => {
                 let key = generate().await?;
-                let ring = Ring {
-                    keys: vec![RingKey::new(&key, clock.now())],
-                };
+                let ring = Ring { keys: vec![RingKey::new(&key, clock.now())] };
                 store.create(&ring.to_text()?).await?
             }
         };
         let keys = RwLock::new(Arc::new(Keys::read(&stored)?));
-        let last_look = Mutex::new(clock.now());
-        Ok(Self {
-            store,
-            clock,
-            keys,
-            last_look,
-        })
+        let last_look = Mutex::new(clock.now() - LOOK_AGAIN_AFTER);
+        Ok(Self { store, clock, keys, last_look })
     }
 
     /// The key that signs now.
@@ -268,11 +257,7 @@ impl Keyring {
             }
         }
         ring.keys.insert(0, entry);
-        if !self
-            .store
-            .replace(stored.generation, &ring.to_text()?)
-            .await?
-        {
+        if !self.store.replace(stored.generation, &ring.to_text()?).await? {
             return Err(KeyringError::Raced);
         }
         self.refresh().await
@@ -289,26 +274,16 @@ impl Keyring {
             state: entry.state,
             created_at: entry.created_at,
         };
-        Ok(Ring::parse(&stored)?
-            .keys
-            .into_iter()
-            .map(summary)
-            .collect())
+        Ok(Ring::parse(&stored)?.keys.into_iter().map(summary).collect())
     }
 
     fn keys(&self) -> Arc<Keys> {
-        self.keys
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn may_look(&self) -> bool {
         let now = self.clock.now();
-        let mut last = self
-            .last_look
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last_look.lock().unwrap_or_else(PoisonError::into_inner);
         let due = now - *last >= LOOK_AGAIN_AFTER;
         if due {
             *last = now;
@@ -326,7 +301,5 @@ impl fmt::Debug for Keyring {
 }
 
 async fn generate() -> Result<SigningKey, KeyError> {
-    tokio::task::spawn_blocking(SigningKey::generate)
-        .await
-        .unwrap_or(Err(KeyError::Library))
+    tokio::task::spawn_blocking(SigningKey::generate).await.unwrap_or(Err(KeyError::Library))
 }

@@ -61,12 +61,7 @@ impl Tokens {
         lifetimes: Lifetimes,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self {
-            keyring,
-            names,
-            lifetimes,
-            clock,
-        }
+        Self { keyring, names, lifetimes, clock }
     }
 
     /// The keys behind the tokens.
@@ -109,17 +104,10 @@ impl Tokens {
     /// Why it is not believed: for the log, not for the client.
     pub async fn verify(&self, token: &str) -> Result<Identity, TokenFault> {
         let parsed = ParsedToken::parse(token)?;
-        let key = self
-            .keyring
-            .verifying_key(parsed.kid())
-            .await
-            .ok_or(TokenFault::UnknownKey)?;
+        let key = self.keyring.verifying_key(parsed.kid()).await.ok_or(TokenFault::UnknownKey)?;
         let claims = parsed.verify(&key, &self.names, self.clock.now().unix_timestamp())?;
         let expires_at =
             OffsetDateTime::from_unix_timestamp(claims.exp).map_err(|_| TokenFault::Claims)?;
-        Ok(Identity {
-            user: claims.sub,
-            expires_at,
-        })
+        Ok(Identity { user: claims.sub, expires_at })
     }
 }

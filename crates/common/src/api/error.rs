@@ -140,10 +140,7 @@ pub struct Problem {
     /// What went wrong, for programs.
     pub code: ErrorCode,
     /// The W3C trace id of this request, for a question to the operator.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "4bf92f3577b34da6a3ce929d0e0e4736"))]
     pub trace_id: String,
     /// The faults, field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -158,11 +155,7 @@ mod tests {
     fn a_code_is_the_same_word_everywhere() {
         for &code in ErrorCode::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
-            assert!(
-                code.as_str()
-                    .bytes()
-                    .all(|b| b.is_ascii_uppercase() || b == b'_')
-            );
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
             assert!((400..600).contains(&code.status()), "{code}");
         }
     }

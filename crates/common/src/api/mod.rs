@@ -18,3 +18,13 @@ pub use token::{Token, TokenRequest};
 
 /// A JSON object: the args of a template.
 pub type Args = serde_json::Map<String, serde_json::Value>;
+
+/// Reads a field that may be absent and must not be `null`: for args, "nothing" and "no
+/// change" would look too much alike.
+fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: serde::Deserialize<'de>,
+    D: serde::Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}

@@ -24,10 +24,7 @@ pub enum Visibility {
 pub struct CreateSession {
     /// The name: `[A-Za-z0-9_-]{1,64}`; a random one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "chart", pattern = "^[A-Za-z0-9_-]{1,64}$")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "chart", pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub session_id: Option<String>,
     /// A Tera template that renders to SVG. Either this or `template_name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,8 +40,8 @@ pub struct CreateSession {
     #[cfg_attr(feature = "openapi", schema(example = "badge"))]
     pub template_name: Option<String>,
     /// The first args; none when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub args: Option<Args>,
     /// Lifetime in seconds; an hour when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,8 +62,8 @@ pub struct CreateSession {
 #[serde(deny_unknown_fields)]
 pub struct UpdateSession {
     /// Replaces all args.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub args: Option<Args>,
     /// Replaces the template.
     #[serde(default, skip_serializing_if = "Option::is_none")]

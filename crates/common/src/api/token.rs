@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Whose token: `[A-Za-z0-9_-]{1,64}`.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "alice", pattern = "^[A-Za-z0-9_-]{1,64}$")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "alice", pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub user_id: String,
     /// The account's password; not needed where minting is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,8 +45,6 @@ pub struct Token {
 
 impl std::fmt::Debug for Token {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Token")
-            .field("expires_in", &self.expires_in)
-            .finish_non_exhaustive()
+        f.debug_struct("Token").field("expires_in", &self.expires_in).finish_non_exhaustive()
     }
 }

@@ -96,10 +96,7 @@ impl SigningKey {
         let AlgorithmParameters::RSA(rsa) = jwk.algorithm else {
             return Err(KeyError::Invalid);
         };
-        Ok(Self {
-            public: PublicJwk::rsa(rsa.n, rsa.e),
-            encoding,
-        })
+        Ok(Self { public: PublicJwk::rsa(rsa.n, rsa.e), encoding })
     }
 
     /// Reads a private JWK (RFC 7517). Its own `kid` is not used: ours is the thumbprint.
@@ -119,21 +116,11 @@ impl SigningKey {
             return Err(KeyError::Json("`kty` must be `RSA`".to_owned()));
         }
         let number = |name: &'static str, value: &str| {
-            BASE64_URL_SAFE_NO_PAD
-                .decode(value)
-                .map_err(|_| KeyError::Base64(name))
+            BASE64_URL_SAFE_NO_PAD.decode(value).map_err(|_| KeyError::Base64(name))
         };
-        let [n, e, d] = [
-            number("n", &jwk.n)?,
-            number("e", &jwk.e)?,
-            number("d", &jwk.d)?,
-        ];
+        let [n, e, d] = [number("n", &jwk.n)?, number("e", &jwk.e)?, number("d", &jwk.d)?];
         let [p, q] = [number("p", &jwk.p)?, number("q", &jwk.q)?];
-        let [dp, dq, qi] = [
-            number("dp", &jwk.dp)?,
-            number("dq", &jwk.dq)?,
-            number("qi", &jwk.qi)?,
-        ];
+        let [dp, dq, qi] = [number("dp", &jwk.dp)?, number("dq", &jwk.dq)?, number("qi", &jwk.qi)?];
         let uint = |bytes| UintRef::new(bytes).map_err(|_| KeyError::Invalid);
         let der = RsaPrivateKeyRef {
             modulus: uint(&n)?,
@@ -176,8 +163,6 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("kid", &self.public.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("kid", &self.public.kid).finish_non_exhaustive()
     }
 }

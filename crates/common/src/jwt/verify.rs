@@ -56,9 +56,7 @@ pub struct VerifyingKey(DecodingKey);
 impl VerifyingKey {
     /// Reads a public key; `None` if its numbers are not base64url.
     pub fn new(jwk: &PublicJwk) -> Option<Self> {
-        DecodingKey::from_rsa_components(&jwk.n, &jwk.e)
-            .ok()
-            .map(Self)
+        DecodingKey::from_rsa_components(&jwk.n, &jwk.e).ok().map(Self)
     }
 }
 
@@ -107,12 +105,7 @@ impl<'a> ParsedToken<'a> {
         if header.alg != ALGORITHM || !header.typ.eq_ignore_ascii_case(TOKEN_TYPE) {
             return Err(TokenFault::Format);
         }
-        Ok(Self {
-            signed,
-            signature,
-            claims,
-            kid: header.kid,
-        })
+        Ok(Self { signed, signature, claims, kid: header.kid })
     }
 
     /// The name of the key that the token says it was signed with.
@@ -132,15 +125,8 @@ impl<'a> ParsedToken<'a> {
     ) -> Result<Claims, TokenFault> {
         // A non-canonical spelling of a good signature would be a second token (RFC 8725 §2.1
         // lists what comes of ambiguity); this decoder takes one spelling only.
-        BASE64_URL_SAFE_NO_PAD
-            .decode(self.signature)
-            .map_err(|_| TokenFault::Format)?;
-        match crypto::verify(
-            self.signature,
-            self.signed.as_bytes(),
-            &key.0,
-            Algorithm::RS256,
-        ) {
+        BASE64_URL_SAFE_NO_PAD.decode(self.signature).map_err(|_| TokenFault::Format)?;
+        match crypto::verify(self.signature, self.signed.as_bytes(), &key.0, Algorithm::RS256) {
             Ok(true) => {}
             _ => return Err(TokenFault::Signature),
         }
@@ -150,9 +136,7 @@ impl<'a> ParsedToken<'a> {
             || !claims.aud.contains(&expected.audience)
             || claims.jti.is_empty()
             || claims.iat > now.saturating_add(LEEWAY_SECONDS)
-            || claims
-                .nbf
-                .is_some_and(|nbf| nbf > now.saturating_add(LEEWAY_SECONDS))
+            || claims.nbf.is_some_and(|nbf| nbf > now.saturating_add(LEEWAY_SECONDS))
         {
             return Err(TokenFault::Claims);
         }
@@ -168,13 +152,9 @@ impl<'a> ParsedToken<'a> {
 /// Decodes one part: canonical base64url, UTF-8, a JSON object in which no name occurs
 /// twice (parsers disagree on which one counts).
 fn object(part: &str) -> Result<BTreeMap<String, Value>, TokenFault> {
-    let bytes = BASE64_URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| TokenFault::Format)?;
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Format)?;
     let json = str::from_utf8(&bytes).map_err(|_| TokenFault::Format)?;
-    serde_json::from_str::<UniqueMembers>(json)
-        .map(|u| u.0)
-        .map_err(|_| TokenFault::Format)
+    serde_json::from_str::<UniqueMembers>(json).map(|u| u.0).map_err(|_| TokenFault::Format)
 }
 
 fn typed<T: DeserializeOwned>(members: BTreeMap<String, Value>) -> Option<T> {
@@ -235,10 +215,7 @@ mod tests {
     }
 
     fn verify_with(key: &SigningKey, token: &str, now: i64) -> Result<Claims, TokenFault> {
-        let expected = Expected {
-            issuer: "easel".to_owned(),
-            audience: "easel".to_owned(),
-        };
+        let expected = Expected { issuer: "easel".to_owned(), audience: "easel".to_owned() };
         let key = VerifyingKey::new(key.public()).unwrap();
         ParsedToken::parse(token)?.verify(&key, &expected, now)
     }
@@ -281,16 +258,10 @@ mod tests {
         assert_eq!(verify(&token), Ok(claims()));
         assert_eq!(crate::jwt::unverified(&token), Some(claims()));
         assert_eq!(
-            verify(&claims_with("aud", json!(["other", "easel"])))
-                .unwrap()
-                .sub
-                .as_str(),
+            verify(&claims_with("aud", json!(["other", "easel"]))).unwrap().sub.as_str(),
             "alice"
         );
-        assert!(
-            verify(&claims_with("nbf", json!(NOW + 29))).is_ok(),
-            "clocks differ a little"
-        );
+        assert!(verify(&claims_with("nbf", json!(NOW + 29))).is_ok(), "clocks differ a little");
     }
 
     #[test]
@@ -303,36 +274,19 @@ mod tests {
     #[test]
     fn an_expired_token_says_so_only_if_nothing_else_is_wrong() {
         let token = KEY.sign(&claims()).unwrap();
-        assert_eq!(
-            verify_with(&KEY, &token, NOW + 60),
-            Err(TokenFault::Expired)
-        );
-        assert_eq!(
-            verify_with(&OTHER, &token, NOW + 60),
-            Err(TokenFault::Signature)
-        );
+        assert_eq!(verify_with(&KEY, &token, NOW + 60), Err(TokenFault::Expired));
+        assert_eq!(verify_with(&OTHER, &token, NOW + 60), Err(TokenFault::Signature));
         let mut foreign = claims();
         foreign.iss = "someone".to_owned();
         foreign.exp = NOW - 1;
-        assert_eq!(
-            verify(&KEY.sign(&foreign).unwrap()),
-            Err(TokenFault::Claims)
-        );
+        assert_eq!(verify(&KEY.sign(&foreign).unwrap()), Err(TokenFault::Claims));
     }
 
     #[test]
     fn every_claim_is_needed_and_typed() {
         for name in ["sub", "iss", "aud", "iat", "exp", "jti"] {
-            assert_eq!(
-                verify(&claims_without(name)),
-                Err(TokenFault::Claims),
-                "without {name}"
-            );
-            assert_eq!(
-                verify(&claims_with(name, json!(null))),
-                Err(TokenFault::Claims),
-                "{name}"
-            );
+            assert_eq!(verify(&claims_without(name)), Err(TokenFault::Claims), "without {name}");
+            assert_eq!(verify(&claims_with(name, json!(null))), Err(TokenFault::Claims), "{name}");
         }
         for (name, value) in [
             ("sub", json!("a:b")),

@@ -54,9 +54,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     if values.next().is_some() {
         return Err(TokenFault::Format.into());
     }
-    let value = value
-        .to_str()
-        .map_err(|_| ApiError::from(TokenFault::Format))?;
+    let value = value.to_str().map_err(|_| ApiError::from(TokenFault::Format))?;
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
             Ok(Some(token.trim_matches(' ')))

@@ -49,9 +49,7 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         // One that cannot be read only costs the answer that it would have saved.
-        Ok(Self(
-            tags(&parts.headers, &header::IF_NONE_MATCH).unwrap_or_default(),
-        ))
+        Ok(Self(tags(&parts.headers, &header::IF_NONE_MATCH).unwrap_or_default()))
     }
 }
 
@@ -82,11 +80,7 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Tags> {
             listed.push((inside.to_owned(), weak));
         }
     }
-    Some(if listed.is_empty() {
-        Tags::Absent
-    } else {
-        Tags::Listed(listed)
-    })
+    Some(if listed.is_empty() { Tags::Absent } else { Tags::Listed(listed) })
 }
 
 #[cfg(test)]
@@ -104,10 +98,7 @@ mod tests {
         let listed = Tags::Listed(vec![("1-2".to_owned(), false), ("1-3".to_owned(), true)]);
         assert_eq!(read("\"1-2\" , W/\"1-3\""), Some(listed));
         assert_eq!(read("*"), Some(Tags::Any));
-        assert_eq!(
-            tags(&HeaderMap::new(), &header::IF_MATCH),
-            Some(Tags::Absent)
-        );
+        assert_eq!(tags(&HeaderMap::new(), &header::IF_MATCH), Some(Tags::Absent));
         for bad in ["1-2", "\"1-2", "", "\"a\",,\"b\"", "\""] {
             assert_eq!(read(bad), None, "{bad}");
         }

@@ -8,9 +8,9 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use common::api::Args;
-use futures_util::StreamExt;
 use mime::Mime;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio_stream::StreamExt;
 
 use crate::{
     config::Config,
@@ -34,9 +34,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        json(request, app, &["json"], "application/json")
-            .await
-            .map(Self)
+        json(request, app, &["json"], "application/json").await.map(Self)
     }
 }
 
@@ -45,9 +43,7 @@ impl FromRequest<App> for MergePatch {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let subtypes = ["merge-patch+json", "json"];
-        json(request, app, &subtypes, "application/merge-patch+json")
-            .await
-            .map(Self)
+        json(request, app, &subtypes, "application/merge-patch+json").await.map(Self)
     }
 }
 
@@ -56,17 +52,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = axum::extract::Query::try_from_uri(&parts.uri);
-        query
-            .map(|axum::extract::Query(query)| Self(query))
-            .map_err(|rejection| {
-                let text = rejection.body_text();
-                let (_, detail) = text.split_once(": ").unwrap_or(("", &text));
-                let pointer = detail.split_once(": ").map_or("", |(name, _)| name);
-                ApiError::Invalid {
-                    pointer: pointer.to_owned(),
-                    detail: detail.to_owned(),
-                }
-            })
+        query.map(|axum::extract::Query(query)| Self(query)).map_err(|rejection| {
+            let text = rejection.body_text();
+            let (_, detail) = text.split_once(": ").unwrap_or(("", &text));
+            let pointer = detail.split_once(": ").map_or("", |(name, _)| name);
+            ApiError::Invalid { pointer: pointer.to_owned(), detail: detail.to_owned() }
+        })
     }
 }
 
@@ -77,11 +68,7 @@ async fn json<T: DeserializeOwned>(
     wanted: &'static str,
 ) -> Result<T, ApiError> {
     let declared = is_json(request.headers(), subtypes);
-    let bytes = read(
-        request.into_body(),
-        Arc::<Config>::from_ref(app).max_body_bytes,
-    )
-    .await?;
+    let bytes = read(request.into_body(), Arc::<Config>::from_ref(app).max_body_bytes).await?;
     if !declared {
         return Err(ApiError::MediaType { wanted });
     }
@@ -89,17 +76,13 @@ async fn json<T: DeserializeOwned>(
 }
 
 fn is_json(headers: &HeaderMap, subtypes: &[&str]) -> bool {
-    let declared = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let Some(mime) = declared.and_then(|value| value.parse::<Mime>().ok()) else {
         return false;
     };
     mime.type_() == mime::APPLICATION
         && subtypes.contains(&mime.essence_str().trim_start_matches("application/"))
-        && mime
-            .get_param(mime::CHARSET)
-            .is_none_or(|charset| charset == mime::UTF_8)
+        && mime.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8)
 }
 
 async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
@@ -107,9 +90,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::new();
     let mut length = 0;
     while let Some(chunk) = stream.next().await {
-        let broken = |_| ApiError::InvalidJson {
-            detail: "the body ended too early".to_owned(),
-        };
+        let broken = |_| ApiError::InvalidJson { detail: "the body ended too early".to_owned() };
         let chunk = chunk.map_err(broken)?;
         length += chunk.len();
         if length <= limit {
@@ -125,6 +106,13 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let not_json = |error| ApiError::InvalidJson { detail: format!("not valid JSON: {error}") };
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        // A list would be taken for an object whose members are not named.
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(not_json)?;
+        let detail = "the body must be a JSON object".to_owned();
+        return Err(ApiError::Invalid { pointer: String::new(), detail });
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let fault = error.inner();
@@ -134,23 +122,16 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
                 let pointer = pointer(error.path(), &detail);
                 ApiError::Invalid { pointer, detail }
             }
-            _ => ApiError::InvalidJson {
-                detail: format!("not valid JSON: {fault}"),
-            },
+            _ => ApiError::InvalidJson { detail: format!("not valid JSON: {fault}") },
         }
     })?;
-    json.end().map_err(|error| ApiError::InvalidJson {
-        detail: format!("not valid JSON: {error}"),
-    })?;
+    json.end().map_err(not_json)?;
     Ok(value)
 }
 
 /// The parser ends its sentences with a position that the pointer says better.
 fn without_position(message: &str) -> String {
-    message
-        .rsplit_once(" at line ")
-        .map_or(message, |(words, _)| words)
-        .to_owned()
+    message.rsplit_once(" at line ").map_or(message, |(words, _)| words).to_owned()
 }
 
 /// The path of a fault as a JSON pointer (RFC 6901). A field that is unknown or missing is
@@ -204,6 +185,7 @@ mod tests {
             (r#"{"ttl_seconds": "60"}"#, "/ttl_seconds"),
             (r#"{"args": []}"#, "/args"),
             (r#"{"args": 7}"#, "/args"),
+            (r#"{"args": null}"#, "/args"),
             (r#"{"visibility": "secret"}"#, "/visibility"),
             (r#"{"templte": "x"}"#, "/templte"),
             (r#"{"template": "x", "template": "y"}"#, "/template"),
@@ -220,15 +202,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_says_where() {
-        for text in [
-            "",
-            "{",
-            "{}{}",
-            "{\"a\":}",
-            "\u{0}",
-            "hello",
-            "{\"args\": {\"a\": 01}}",
-        ] {
+        for text in ["", "{", "{}{}", "{\"args\":}", "\u{0}", "hello", "{\"args\": {\"a\": 01}}"] {
             let (kind, detail) = fault(text);
             assert_eq!(kind, "not JSON", "{text}");
             assert!(detail.contains("line 1"), "{detail}");

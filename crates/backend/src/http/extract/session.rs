@@ -31,12 +31,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
         // Segments that are not UTF-8 name nothing that could exist here.
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|_| ApiError::NotFound)?;
-        Ok(Self(
-            params
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        ))
+        Ok(Self(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
     }
 }
 
@@ -47,18 +42,12 @@ impl Segments {
     }
 
     fn user_id(&self) -> Result<UserId, ApiError> {
-        let invalid = |fault| ApiError::InvalidId {
-            pointer: "user_id",
-            fault,
-        };
+        let invalid = |fault| ApiError::InvalidId { pointer: "user_id", fault };
         self.segment("user_id").parse().map_err(invalid)
     }
 
     fn session_id(&self) -> Result<SessionId, ApiError> {
-        let invalid = |fault| ApiError::InvalidId {
-            pointer: "session_id",
-            fault,
-        };
+        let invalid = |fault| ApiError::InvalidId { pointer: "session_id", fault };
         self.segment("session_id").parse().map_err(invalid)
     }
 }
@@ -87,9 +76,7 @@ impl FromRequestParts<App> for OwnedSession {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let OwnedSpace(owner) = OwnedSpace::from_request_parts(parts, app).await?;
-        let id = Segments::from_request_parts(parts, app)
-            .await?
-            .session_id()?;
+        let id = Segments::from_request_parts(parts, app).await?.session_id()?;
         Ok(Self(SessionAddress::owned(owner, id)))
     }
 }
@@ -116,9 +103,7 @@ impl FromRequestParts<App> for PublicSession {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         PublicSpace::from_request_parts(parts, app).await?;
-        let id = Segments::from_request_parts(parts, app)
-            .await?
-            .session_id()?;
+        let id = Segments::from_request_parts(parts, app).await?.session_id()?;
         Ok(Self(SessionAddress::public(id)))
     }
 }
@@ -171,11 +156,7 @@ impl FromRequestParts<App> for Readable {
             Err(Denied::Anonymous) => return Err(ApiError::AuthRequired),
             Err(Denied::Stranger) => return Err(ApiError::Forbidden),
         }
-        Ok(Self(Ok(ReadableSession {
-            session,
-            viewer,
-            suffix,
-        })))
+        Ok(Self(Ok(ReadableSession { session, viewer, suffix })))
     }
 }
 
@@ -189,9 +170,7 @@ fn address(segments: &Segments, app: &App) -> Option<(SessionAddress, Option<Suf
     };
     let id = id.parse().ok()?;
     let owner = match segments.segment("user_id") {
-        "" => Arc::<Config>::from_ref(app)
-            .public_sessions
-            .then_some(None)?,
+        "" => Arc::<Config>::from_ref(app).public_sessions.then_some(None)?,
         owner => Some(owner.parse().ok()?),
     };
     Some((SessionAddress { owner, id }, suffix))
