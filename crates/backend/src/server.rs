@@ -150,6 +150,7 @@ impl Server {
         self.announce(&listeners)?;
         self.lifecycle.spawn(self.app.hub.clone().beat(config.heartbeat));
         self.lifecycle.spawn(self.app.sessions.clone().expire());
+        self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         let finish = CancellationToken::new();
         let mut serving = Box::pin(async {
             tokio::try_join!(

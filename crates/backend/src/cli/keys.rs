@@ -1,5 +1,5 @@
-//! `easel keys`: the signing keyring, without a server. A running server finds a new key
-//! when it first sees a token that was signed with it.
+//! `easel keys`: the signing keyring, without a server. A running server takes a change
+//! over within half a minute, or when it first sees a token that was signed with a new key.
 
 use std::{
     fs,

@@ -25,7 +25,7 @@ const EXIT_USAGE: u8 = 2;
 
 /// Live pictures: a program PUTs a few values, and every viewer sees the SVG change at once.
 #[derive(Parser)]
-#[command(name = "easel", version, about, subcommand_negates_reqs = true)]
+#[command(name = "easel", version)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]

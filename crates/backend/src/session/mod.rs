@@ -11,7 +11,7 @@ pub mod gallery;
 use std::sync::Arc;
 
 use common::{
-    Revision, SessionAddress, SessionId, UserId,
+    Frame, Revision, SessionAddress, SessionId, UserId,
     api::{Args, CreateSession, UpdateSession, Visibility},
 };
 
@@ -120,7 +120,11 @@ impl Sessions {
         let svg = self.renderer.render(template.clone(), args.clone()).await?;
         let drawing = Drawing { template, args, svg, visibility, expires_at: now + lifetime };
         match self.store.create(&address, &drawing, now).await? {
-            Creation::Created(revision) => Ok((address, revision)),
+            Creation::Created(revision) => {
+                // Someone may still be looking at an earlier life that has just expired.
+                self.hub.show(&address, &Frame { revision, svg: drawing.svg });
+                Ok((address, revision))
+            }
             Creation::Taken => Err(SessionError::Exists),
         }
     }

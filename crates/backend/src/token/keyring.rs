@@ -21,6 +21,9 @@ use crate::{
 /// makes up key names must not reach the store.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
+/// How long a change of the ring may go unnoticed on a node that meets no new key.
+const FOLLOW_EVERY: Duration = Duration::from_secs(30);
+
 /// What a key may do. A key only moves down this list, but for a rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -234,6 +237,16 @@ impl Keyring {
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         }
         Ok(())
+    }
+
+    /// Takes over changes of the ring as time passes. Runs until it is dropped.
+    pub async fn follow(self: Arc<Self>) {
+        loop {
+            self.clock.sleep(FOLLOW_EVERY).await;
+            if let Err(error) = self.refresh().await {
+                tracing::error!(%error, "could not read the keyring");
+            }
+        }
     }
 
     /// Puts a key into the ring and lets it sign from now on; the key that signed before
