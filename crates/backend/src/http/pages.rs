@@ -13,7 +13,6 @@ use super::{App, error::ApiError, extract::Segments};
 
 #[derive(Embed)]
 #[folder = "../frontend/dist"]
-#[allow_missing = true]
 struct Files;
 
 const INDEX: &str = "index.html";
