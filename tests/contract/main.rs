@@ -1,0 +1,96 @@
+//! What every store promises, in the words of `backend::store`: each promise is a function
+//! that takes a store, and each store keeps them all.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of a test fail it like the test itself"
+)]
+
+mod keyring;
+mod lists;
+mod sessions;
+
+use std::{future::Future, sync::Arc};
+
+use backend::store::SqliteStore;
+use tempfile::TempDir;
+
+/// An empty store of one kind, as many handles on it as a cluster has nodes, and what has to
+/// live as long as they do.
+trait Backend: Sized {
+    type Store: backend::store::SessionStore + backend::store::KeyringStore + 'static;
+
+    fn start() -> impl Future<Output = Self>;
+
+    /// Another handle on the same store, as another process would have.
+    fn open(&self) -> impl Future<Output = Arc<Self::Store>>;
+}
+
+/// SQLite, in a file of its own.
+struct Sqlite(TempDir);
+
+impl Backend for Sqlite {
+    type Store = SqliteStore;
+
+    async fn start() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    async fn open(&self) -> Arc<SqliteStore> {
+        Arc::new(SqliteStore::open(&self.0.path().join("easel.db")).await.unwrap())
+    }
+}
+
+/// Makes a module of tests, one for each promise, for one backend.
+macro_rules! keeps {
+    ($backend:ident, $module:ident, $kind:path: $($promise:ident),* $(,)?) => {
+        mod $module {
+            use $kind as promises;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    promises::$promise::<crate::$backend>().await;
+                }
+            )*
+        }
+    };
+}
+
+/// Every promise, for one backend.
+macro_rules! keeps_every_promise {
+    ($backend:ident, $sessions:ident, $lists:ident, $keyring:ident) => {
+        keeps! { $backend, $sessions, crate::sessions:
+            a_session_is_read_as_it_was_written,
+            times_are_kept_to_the_microsecond,
+            a_living_address_is_taken,
+            of_concurrent_creations_one_wins,
+            epochs_rise_over_all_sessions_even_when_the_clock_goes_back,
+            an_update_has_the_next_seq,
+            an_update_that_expects_another_revision_changes_nothing,
+            of_concurrent_updates_one_is_done_per_revision,
+            a_session_that_is_not_there_is_gone,
+            a_deletion_may_expect_a_revision,
+            a_session_that_has_expired_does_not_exist,
+            an_expired_address_is_free,
+            what_has_expired_is_said_once,
+            what_has_expired_is_said_once_however_many_ask,
+            addresses_do_not_touch,
+            what_is_acknowledged_survives,
+        }
+        keeps! { $backend, $lists, crate::lists:
+            a_list_is_of_one_owner_and_has_the_newest_first,
+            pages_do_not_shift,
+            sessions_of_the_same_microsecond_are_all_listed,
+        }
+        keeps! { $backend, $keyring, crate::keyring:
+            an_empty_store_has_no_ring,
+            the_first_ring_stays,
+            of_concurrent_creations_all_get_the_same_ring,
+            a_ring_is_replaced_only_by_who_has_seen_it,
+            of_concurrent_replacements_one_is_done,
+            a_ring_survives,
+        }
+    };
+}
+
+keeps_every_promise!(Sqlite, sqlite_sessions, sqlite_lists, sqlite_keyring);

@@ -1,0 +1,26 @@
+//! Stories across the whole of Easel: a file per area, a test per sentence.
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail it like the test itself")]
+
+mod bad_input;
+mod browser_streams;
+mod cli;
+mod cli_client;
+mod cli_keys;
+mod conditions;
+mod drain;
+mod fan_out;
+mod gallery;
+mod lifetimes;
+mod negotiation;
+mod openapi;
+mod private;
+mod problems;
+mod public_sessions;
+mod restart;
+mod rooms;
+mod sessions;
+mod snapshots;
+mod streams_multipart;
+mod streams_sse;
+mod tidy;
+mod tokens;

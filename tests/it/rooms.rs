@@ -1,0 +1,182 @@
+//! Moments too short for a story over sockets: what happens between two steps of a room.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use backend::{
+    clock::{Clock, ManualClock},
+    config::Config,
+    encode::EndReason,
+    hub::{Hub, Seen},
+    metrics::Metrics,
+    render::Renderer,
+    session::Sessions,
+    store::{KeyringStore, SecretText, SqliteStore, StoreError, StoredRing},
+    token::{Keyring, KeyringError},
+};
+use common::{SessionAddress, api::CreateSession, jwt::SigningKey};
+use serde_json::{Value, json};
+use tests::{LABEL, Setup, still_clock, wait};
+
+struct Rooms {
+    _setup: Setup,
+    sessions: Sessions,
+    hub: Arc<Hub>,
+}
+
+async fn rooms(clock: &ManualClock) -> Rooms {
+    let setup = Setup::default();
+    let config: Config = setup.config();
+    let store = SqliteStore::open(&config.database_file()).await.unwrap();
+    let metrics = Arc::new(Metrics::default());
+    let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+    let hub = Hub::new(clock.clone(), metrics.clone());
+    let renderer = Renderer::new(config.render, metrics);
+    let sessions =
+        Sessions::new(Arc::new(store), hub.clone(), renderer, clock, config.session_lifetimes);
+    Rooms { _setup: setup, sessions, hub }
+}
+
+impl Rooms {
+    async fn draws(&self, visibility: &str, value: &str) -> SessionAddress {
+        let request: Value = json!({
+            "template": LABEL, "args": { "value": value }, "ttl_seconds": 1,
+            "visibility": visibility,
+        });
+        let request: CreateSession = serde_json::from_value(request).unwrap();
+        let owner = Some("alice".parse().unwrap());
+        let created = self.sessions.create(owner, "chart".parse().unwrap(), request).await;
+        created.unwrap().0
+    }
+}
+
+#[tokio::test]
+async fn a_private_session_is_not_shown_to_whoever_watched_its_public_predecessor() {
+    let clock = still_clock();
+    let rooms = rooms(&clock).await;
+    let address = rooms.draws("public", "harmless").await;
+    let (mut viewer, _) = rooms.sessions.watch(&address).await.unwrap();
+    assert!(viewer.look().unwrap().frame().svg.contains("harmless"));
+    // Expired, and not swept up yet.
+    clock.advance(Duration::from_secs(1));
+    rooms.draws("private", "secret").await;
+    match wait::soon("the end", viewer.next()).await {
+        Seen::End(EndReason::Expired | EndReason::Revoked) => {}
+        other => panic!("an anonymous viewer of the public session sees {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_someone_enters_ends_for_them_too() {
+    let clock = still_clock();
+    let rooms = rooms(&clock).await;
+    let address = rooms.draws("public", "one").await;
+    let (mut viewer, _) = rooms.sessions.watch(&address).await.unwrap();
+    rooms.hub.end(&address, EndReason::Deleted);
+    // What a stream does first.
+    let first = viewer.look();
+    match wait::soon("the end", viewer.next()).await {
+        Seen::End(EndReason::Deleted) => assert!(first.is_none()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A ring that counts how often someone looks at it, and that can get lost.
+#[derive(Debug)]
+struct Counted {
+    store: SqliteStore,
+    loads: AtomicU64,
+    lost: AtomicBool,
+}
+
+#[async_trait]
+impl KeyringStore for Counted {
+    async fn load(&self) -> Result<Option<StoredRing>, StoreError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        match self.lost.load(Ordering::Relaxed) {
+            true => Ok(None),
+            false => KeyringStore::load(&self.store).await,
+        }
+    }
+
+    async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError> {
+        KeyringStore::create(&self.store, ring).await
+    }
+
+    async fn replace(&self, generation: u64, ring: &SecretText) -> Result<bool, StoreError> {
+        self.store.replace(generation, ring).await
+    }
+}
+
+async fn keyring(setup: &Setup, clock: &ManualClock) -> (Arc<Counted>, Keyring) {
+    let store = SqliteStore::open(&setup.config().database_file()).await.unwrap();
+    let counted = Counted { store, loads: AtomicU64::new(0), lost: AtomicBool::new(false) };
+    let counted = Arc::new(counted);
+    let keyring = Keyring::open(counted.clone(), Arc::new(clock.clone())).await.unwrap();
+    (counted, keyring)
+}
+
+#[tokio::test]
+async fn a_ring_that_gets_lost_is_an_error_and_no_reason_for_a_new_one() {
+    let clock = still_clock();
+    let setup = Setup::default();
+    let (counted, keyring) = keyring(&setup, &clock).await;
+    let kid = keyring.signing_key().public().kid.clone();
+    keyring.refresh().await.unwrap();
+    counted.lost.store(true, Ordering::Relaxed);
+    assert!(matches!(keyring.refresh().await, Err(KeyringError::Lost)));
+    assert!(keyring.verifying_key(&kid).await.is_some(), "what is known still holds");
+    counted.lost.store(false, Ordering::Relaxed);
+    keyring.refresh().await.unwrap();
+    assert_eq!(keyring.signing_key().public().kid, kid);
+}
+
+#[tokio::test]
+async fn keys_that_nobody_knows_reach_the_store_once_in_ten_seconds() {
+    let clock = still_clock();
+    let setup = Setup::default();
+    let (counted, keyring) = keyring(&setup, &clock).await;
+    let before = counted.loads.load(Ordering::Relaxed);
+    let looks = async || {
+        for n in 0..50 {
+            assert!(keyring.verifying_key(&format!("unknown-{n}")).await.is_none());
+        }
+        counted.loads.load(Ordering::Relaxed) - before
+    };
+    assert_eq!(looks().await, 1);
+    clock.advance(Duration::from_millis(9_999));
+    assert_eq!(looks().await, 1);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(looks().await, 2);
+    // A key that is known costs nothing.
+    let kid = keyring.signing_key().public().kid.clone();
+    clock.advance(Duration::from_secs(3600));
+    assert!(keyring.verifying_key(&kid).await.is_some());
+    assert_eq!(counted.loads.load(Ordering::Relaxed) - before, 2);
+}
+
+#[tokio::test]
+async fn a_node_follows_changes_of_the_ring() {
+    let clock = still_clock();
+    let setup = Setup::default().clock(&clock);
+    let config = setup.config();
+    let node = setup.start().await;
+    let store = backend::server::open_store(&config).await.unwrap();
+    let elsewhere = Keyring::open(Arc::new(store), Arc::new(clock.clone())).await.unwrap();
+    let key = SigningKey::generate().unwrap();
+    elsewhere.import(&key).await.unwrap();
+    wait::until("tokens that the new key signs", async || {
+        clock.advance(Duration::from_secs(30));
+        let owner = node.owner("alice").await;
+        let header = owner.token().split_once('.')?.0.to_owned();
+        let kid = common::jwt::ParsedToken::parse(owner.token()).unwrap().kid().to_owned();
+        (!header.is_empty() && kid == key.public().kid).then_some(())
+    })
+    .await;
+}
