@@ -15,7 +15,7 @@ use crate::{
     hub::Hub,
     lifecycle::Lifecycle,
     metrics::Metrics,
-    render::Renderer,
+    render::{Renderer, WorkerProgram},
     session::Sessions,
     store::{SqliteStore, StoreError},
     token::{Keyring, KeyringError, Tokens},
@@ -108,16 +108,22 @@ pub async fn open_tokens(
 }
 
 impl Server {
-    /// Opens the stores and wires the rooms together; listens nowhere yet.
+    /// Opens the stores and wires the rooms together; listens nowhere yet. Pictures are drawn
+    /// by processes of the `worker` program.
     ///
     /// # Errors
     /// When a store or the keyring cannot be used.
-    pub async fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
+    pub async fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        worker: &WorkerProgram,
+    ) -> Result<Self, ServerError> {
         let store = open_store(&config).await?;
         let tokens = open_tokens(&config, &store, clock.clone()).await?;
         let metrics = Arc::new(Metrics::default());
+        let lifecycle = Lifecycle::default();
         let hub = Hub::new(clock.clone(), metrics.clone());
-        let renderer = Renderer::new(config.render, metrics.clone());
+        let renderer = Renderer::new(config.render, worker, &lifecycle, metrics.clone());
         let sessions = Sessions::new(
             Arc::new(store.clone()),
             hub.clone(),
@@ -132,7 +138,7 @@ impl Server {
             metrics,
             config: Arc::new(config),
         };
-        Ok(Self { app, store, clock, lifecycle: Lifecycle::default() })
+        Ok(Self { app, store, clock, lifecycle })
     }
 
     /// Serves until `stop` resolves, then ends streams one by one and returns when all is

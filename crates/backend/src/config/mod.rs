@@ -95,6 +95,8 @@ impl Config {
             render: RenderLimits {
                 template_bytes: raw.with("max-template-bytes", count)?,
                 output_bytes: raw.with("max-output-bytes", count)?,
+                memory_bytes: raw.with("render-memory-bytes", count)? as u64,
+                compute: raw.with("render-compute", duration)?,
                 parallel: raw.with("render-parallel", parallel)?,
             },
             log: raw.with("log", log_filter)?,

@@ -83,7 +83,24 @@ pub const SETTINGS: &[Setting] = &[
         "524288",
         "Largest picture: every viewer gets it with every change",
     ),
-    setting("render-parallel", "COUNT", "4", "Pictures rendered at once"),
+    setting(
+        "render-parallel",
+        "COUNT",
+        "2",
+        "Render workers, and so pictures rendered at once: about one per core",
+    ),
+    setting(
+        "render-compute",
+        "DURATION",
+        "200ms",
+        "Most compute of one picture; a heavy one takes 5 ms",
+    ),
+    setting(
+        "render-memory-bytes",
+        "BYTES",
+        "268435456",
+        "Most memory of a render worker, the program itself and a large PNG included",
+    ),
     setting(
         "log",
         "FILTER",

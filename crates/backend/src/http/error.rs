@@ -256,6 +256,10 @@ fn render(error: RenderError) -> Draft {
             Draft::template(ErrorCode::RenderFailed, &message, at)
         }
         RenderError::NotSvg(fault) => Draft::template(ErrorCode::NotSvg, &fault.to_string(), None),
+        RenderError::Worker => {
+            tracing::error!("no render worker could do a job");
+            Draft::new(ErrorCode::RenderUnavailable, "Nothing was changed; try again.")
+        }
         RenderError::Limit(limit) => {
             Draft::template(ErrorCode::RenderLimit, &limit.to_string(), None)
         }

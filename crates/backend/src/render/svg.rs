@@ -2,6 +2,8 @@
 
 use roxmltree::{Document, ParsingOptions};
 
+use serde::{Deserialize, Serialize};
+
 use super::Position;
 
 const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
@@ -10,7 +12,7 @@ const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
 const MAX_NODES: u32 = 200_000;
 
 /// Why a result is not a picture.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum SvgFault {
     /// Nothing but white space.
     #[error("the template rendered to nothing")]

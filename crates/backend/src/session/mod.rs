@@ -21,7 +21,7 @@ use crate::{
     config::Lifetimes,
     encode::EndReason,
     hub::{Hub, Viewer},
-    render::{RenderError, Renderer, snapshot},
+    render::{RenderError, Renderer},
     store::{
         Creation, Drawing, ListPosition, ListedSession, Outcome, SessionStore, StoreError,
         StoredSession,
@@ -117,7 +117,7 @@ impl Sessions {
         if self.store.get(&address, now).await?.is_some() {
             return Err(SessionError::Exists);
         }
-        let svg = self.renderer.render(template.clone(), args.clone()).await?;
+        let svg = self.renderer.render(&template, &args).await?;
         let drawing = Drawing { template, args, svg, visibility, expires_at: now + lifetime };
         match self.store.create(&address, &drawing, now).await? {
             Creation::Created(revision) => {
@@ -157,8 +157,7 @@ impl Sessions {
             }
             let mut drawing = request.applied_to(&before.drawing, now);
             if drawing.template != before.drawing.template || drawing.args != before.drawing.args {
-                let (template, args) = (drawing.template.clone(), drawing.args.clone());
-                drawing.svg = self.renderer.render(template, args).await?;
+                drawing.svg = self.renderer.render(&drawing.template, &drawing.args).await?;
             }
             match self.store.update(address, before.revision, &drawing, now).await? {
                 Outcome::Done(revision) => {
@@ -254,23 +253,15 @@ impl Sessions {
     /// # Errors
     /// [`SessionError::Render`] when it cannot be drawn.
     pub async fn snapshot(&self, session: &StoredSession) -> Result<Vec<u8>, SessionError> {
-        let svg = session.drawing.svg.clone();
-        match tokio::task::spawn_blocking(move || snapshot::png(&svg)).await {
-            Ok(png) => Ok(png?),
-            Err(panic) => {
-                tracing::error!(%panic, session = %session.address, "the PNG renderer panicked");
-                let message = "the picture cannot be drawn as PNG".to_owned();
-                Err(RenderError::Render { message, at: None }.into())
-            }
-        }
+        Ok(self.renderer.snapshot(&session.drawing.svg).await?)
     }
 
     /// Renders without storing.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub async fn render(&self, template: String, args: Args) -> Result<Arc<str>, RenderError> {
-        self.renderer.render(template.into(), Arc::new(args)).await
+    pub async fn render(&self, template: &str, args: &Args) -> Result<Arc<str>, RenderError> {
+        self.renderer.render(template, args).await
     }
 
     /// Seconds that a session still has.
