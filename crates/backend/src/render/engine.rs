@@ -64,7 +64,7 @@ impl Engine {
             }
             Err(error) => return Err(render_error(&error)),
         }
-        Ok(Drawn { svg: svg::check(&output.bytes)?.to_owned(), compiled })
+        Ok(Drawn { svg: svg::picture(&output.bytes)?.into_owned(), compiled })
     }
 
     fn compile(&self, template: &str) -> Result<(Arc<Compiled>, bool), RenderError> {

@@ -5,6 +5,7 @@
 //! network. What comes out is checked to be well-formed SVG before anyone sees it: one
 //! malformed frame would blind Chromium and WebKit until they reload.
 
+mod clean;
 mod engine;
 pub mod page;
 mod pool;
@@ -73,6 +74,12 @@ pub enum Limit {
     /// The picture is wider or higher than this many pixels.
     #[error("the picture is wider or higher than {0} pixels")]
     Pixels(u32),
+    /// Elements stand in each other more deeply than this.
+    #[error("elements stand more than {0} deep in each other")]
+    Depth(usize),
+    /// References make the picture come to more elements than this.
+    #[error("with its references the picture comes to more than {0} elements")]
+    Drawn(u64),
     /// Rendering takes more than this much compute.
     #[error("the template takes more than {} ms of compute", .0.as_millis())]
     Compute(Duration),

@@ -1,12 +1,17 @@
 //! Is it a picture? Well-formed XML with one `svg` root, in the form that is sent.
 
+use std::borrow::Cow;
+
 use roxmltree::{Document, ParsingOptions};
 
 use serde::{Deserialize, Serialize};
 
-use super::Position;
+use super::{
+    Limit, Position, RenderError,
+    clean::{self, Bomb},
+};
 
-const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
+pub(super) const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
 
 /// Nodes that a picture may have: far more than a browser draws smoothly.
 const MAX_NODES: u32 = 200_000;
@@ -34,14 +39,30 @@ pub enum SvgFault {
 }
 
 /// Checks a rendered result and returns what is to be sent: without white space around it,
-/// without a byte order mark and without an XML declaration, which could contradict the
-/// encoding that it is sent in.
-pub(super) fn check(result: &[u8]) -> Result<&str, SvgFault> {
+/// without a byte order mark, without an XML declaration, which could contradict the encoding
+/// that it is sent in, and without what could run or load.
+pub(super) fn picture(result: &[u8]) -> Result<Cow<'_, str>, RenderError> {
+    let text = without_dress(result)?;
+    let document = parse(text)?;
+    clean::clean(text, &document).map_err(|bomb| {
+        RenderError::Limit(match bomb {
+            Bomb::Depth(depth) => Limit::Depth(depth),
+            Bomb::Drawn(drawn) => Limit::Drawn(drawn),
+        })
+    })
+}
+
+fn without_dress(result: &[u8]) -> Result<&str, SvgFault> {
     let text = std::str::from_utf8(result).map_err(|_| SvgFault::Encoding)?;
     let text = text.trim_start_matches('\u{feff}').trim();
+    let text = without_declaration(text);
     if text.is_empty() {
         return Err(SvgFault::Empty);
     }
+    Ok(text)
+}
+
+fn parse(text: &str) -> Result<Document<'_>, SvgFault> {
     let options =
         ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| {
@@ -55,7 +76,7 @@ pub(super) fn check(result: &[u8]) -> Result<&str, SvgFault> {
     if root.tag_name().name() != "svg" || root.tag_name().namespace() != Some(SVG_NAMESPACE) {
         return Err(SvgFault::Root(root.tag_name().name().chars().take(64).collect()));
     }
-    Ok(without_declaration(text))
+    Ok(document)
 }
 
 fn explain(error: &roxmltree::Error) -> String {
@@ -88,21 +109,24 @@ mod tests {
     const MINIMAL: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
 
     fn fault(text: &str) -> SvgFault {
-        check(text.as_bytes()).unwrap_err()
+        match picture(text.as_bytes()) {
+            Err(RenderError::NotSvg(fault)) => fault,
+            other => panic!("{text}: {other:?}"),
+        }
     }
 
     #[test]
     fn pictures_pass_as_they_are() {
-        assert_eq!(check(MINIMAL.as_bytes()), Ok(MINIMAL));
+        assert_eq!(picture(MINIMAL.as_bytes()).unwrap(), MINIMAL);
         let prefixed = "<s:svg xmlns:s=\"http://www.w3.org/2000/svg\"/>";
-        assert_eq!(check(prefixed.as_bytes()), Ok(prefixed));
+        assert_eq!(picture(prefixed.as_bytes()).unwrap(), prefixed);
     }
 
     #[test]
     fn what_could_trip_a_browser_before_the_root_is_taken_off() {
         let dressed = format!("\u{feff}<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n{MINIMAL}\n\n");
-        assert_eq!(check(dressed.as_bytes()), Ok(MINIMAL));
-        assert_eq!(check(format!("\n  {MINIMAL}").as_bytes()), Ok(MINIMAL));
+        assert_eq!(picture(dressed.as_bytes()).unwrap(), MINIMAL);
+        assert_eq!(picture(format!("\n  {MINIMAL}").as_bytes()).unwrap(), MINIMAL);
     }
 
     #[test]
