@@ -12,7 +12,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use common::{Frame, SessionAddress};
+use common::{Frame, Revision, SessionAddress};
 use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -121,6 +121,18 @@ impl Hub {
     pub fn end(&self, address: &SessionAddress, reason: EndReason) {
         if let Some((_, room)) = self.rooms.remove(address) {
             room.end(reason);
+        }
+    }
+
+    /// Ends the streams of a session that had this address before the one with `revision`,
+    /// if its end was not noticed yet.
+    pub fn end_earlier_life(&self, address: &SessionAddress, revision: Revision) {
+        let earlier = |_: &SessionAddress, room: &Arc<Room>| match &*room.scene.borrow() {
+            Scene::Live(shown) => shown.revision().epoch < revision.epoch,
+            Scene::Empty | Scene::Ended(_) => false,
+        };
+        if let Some((_, room)) = self.rooms.remove_if(address, earlier) {
+            room.end(EndReason::Expired);
         }
     }
 

@@ -157,3 +157,28 @@ async fn a_right_that_ends_ends_the_stream() {
     clock.advance(Duration::from_secs(60));
     assert!(matches!(viewer.next().await, Seen::End(EndReason::Revoked)));
 }
+
+#[tokio::test]
+async fn an_end_that_was_looked_at_is_still_met() {
+    let Stage { hub, chart, .. } = stage();
+    let mut viewer = hub.join(&chart);
+    hub.end(&chart, EndReason::Deleted);
+    assert!(viewer.look().is_none());
+    assert!(matches!(viewer.next().await, Seen::End(EndReason::Deleted)));
+}
+
+#[tokio::test]
+async fn a_new_life_ends_the_streams_of_the_one_before_and_no_others() {
+    let Stage { hub, chart, .. } = stage();
+    let mut old = hub.join(&chart);
+    hub.show(&chart, &frame(9, "<svg>old</svg>"));
+    assert_eq!(sees(&mut old).await, "<svg>old</svg>");
+    let born = Revision { epoch: 2, seq: 1 };
+    hub.end_earlier_life(&chart, born);
+    assert!(matches!(old.next().await, Seen::End(EndReason::Expired)));
+    let mut new = hub.join(&chart);
+    new.offer(&Frame { revision: born, svg: "<svg>new</svg>".into() });
+    hub.end_earlier_life(&chart, born);
+    assert_eq!(sees(&mut new).await, "<svg>new</svg>");
+    sees_nothing(&mut new);
+}

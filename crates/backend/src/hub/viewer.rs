@@ -68,9 +68,14 @@ impl Viewer {
 
     /// The frame that is shown now, if any; [`Self::next`] will not show it again.
     pub fn look(&mut self) -> Option<Arc<SharedFrame>> {
-        match &*self.scene.borrow_and_update() {
-            Scene::Live(frame) => Some(frame.clone()),
-            Scene::Empty | Scene::Ended(_) => None,
+        let scene = self.scene.borrow_and_update().clone();
+        match scene {
+            Scene::Live(frame) => Some(frame),
+            Scene::Empty | Scene::Ended(_) => {
+                // An end that was only looked at must still be met.
+                self.scene.mark_changed();
+                None
+            }
         }
     }
 

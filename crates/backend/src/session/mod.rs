@@ -11,7 +11,7 @@ pub mod gallery;
 use std::sync::Arc;
 
 use common::{
-    Frame, Revision, SessionAddress, SessionId, UserId,
+    Revision, SessionAddress, SessionId, UserId,
     api::{Args, CreateSession, UpdateSession, Visibility},
 };
 
@@ -121,8 +121,9 @@ impl Sessions {
         let drawing = Drawing { template, args, svg, visibility, expires_at: now + lifetime };
         match self.store.create(&address, &drawing, now).await? {
             Creation::Created(revision) => {
-                // Someone may still be looking at an earlier life that has just expired.
-                self.hub.show(&address, &Frame { revision, svg: drawing.svg });
+                // Someone may still be looking at an earlier life that has just expired, and
+                // need not have a right to see this one.
+                self.hub.end_earlier_life(&address, revision);
                 Ok((address, revision))
             }
             Creation::Taken => Err(SessionError::Exists),

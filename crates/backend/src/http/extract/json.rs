@@ -106,27 +106,22 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let not_json = |error| ApiError::InvalidJson { detail: format!("not valid JSON: {error}") };
+    // Whether it is JSON at all is asked first: to the typed parser some values of a wrong
+    // type are faults of syntax, and a list is an object whose members have no names.
+    serde_json::from_slice::<IgnoredAny>(bytes)
+        .map_err(|error| ApiError::InvalidJson { detail: format!("not valid JSON: {error}") })?;
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        // A list would be taken for an object whose members are not named.
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(not_json)?;
         let detail = "the body must be a JSON object".to_owned();
         return Err(ApiError::Invalid { pointer: String::new(), detail });
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let fault = error.inner();
-        match fault.classify() {
-            serde_json::error::Category::Data => {
-                let detail = without_position(&fault.to_string());
-                let pointer = pointer(error.path(), &detail);
-                ApiError::Invalid { pointer, detail }
-            }
-            _ => ApiError::InvalidJson { detail: format!("not valid JSON: {fault}") },
-        }
-    })?;
-    json.end().map_err(not_json)?;
-    Ok(value)
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let detail = match error.inner().classify() {
+            serde_json::error::Category::Data => without_position(&error.inner().to_string()),
+            _ => "has a value of the wrong type".to_owned(),
+        };
+        ApiError::Invalid { pointer: pointer(error.path(), &detail), detail }
+    })
 }
 
 /// The parser ends its sentences with a position that the pointer says better.
@@ -187,6 +182,7 @@ mod tests {
             (r#"{"args": 7}"#, "/args"),
             (r#"{"args": null}"#, "/args"),
             (r#"{"visibility": "secret"}"#, "/visibility"),
+            (r#"{"visibility": true}"#, "/visibility"),
             (r#"{"templte": "x"}"#, "/templte"),
             (r#"{"template": "x", "template": "y"}"#, "/template"),
             ("[]", ""),
