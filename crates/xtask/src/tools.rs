@@ -10,8 +10,26 @@ use crate::{
     step::{Failure, program, run},
 };
 
-/// What Debian and its relatives call the two halves of a browser that tests can drive.
-const BROWSER_PACKAGES: [&str; 2] = ["chromium", "chromium-driver"];
+/// A program that the tests run.
+struct TestProgram {
+    /// A variable that may name another file to run in its place.
+    variable: Option<&'static str>,
+    /// Its name on the search path.
+    name: &'static str,
+    /// What Debian and its relatives call its package.
+    package: &'static str,
+}
+
+/// A browser, what drives it, and what the quickstart speaks to the server with.
+const TEST_PROGRAMS: [TestProgram; 3] = [
+    TestProgram { variable: Some("CHROME"), name: "chromium", package: "chromium" },
+    TestProgram {
+        variable: Some("CHROMEDRIVER"),
+        name: "chromedriver",
+        package: "chromium-driver",
+    },
+    TestProgram { variable: None, name: "curl", package: "curl" },
+];
 
 /// Makes sure that rustc can compile for `target`.
 pub(crate) fn wasm_target(target: &str) -> Result<(), Failure> {
@@ -28,17 +46,18 @@ pub(crate) fn wasm_target(target: &str) -> Result<(), Failure> {
     }
 }
 
-/// Makes sure that Chromium and ChromeDriver are here, from the system's packages where
-/// that is allowed.
-pub(crate) fn browser() -> Result<(), Failure> {
-    if browser_is_here()? {
+/// Makes sure that the programs of the tests are here, from the system's packages where that
+/// is allowed.
+pub(crate) fn test_programs() -> Result<(), Failure> {
+    let packages = missing()?;
+    if packages.is_empty() {
         return Ok(());
     }
-    let packages = BROWSER_PACKAGES.join(" ");
+    let names = packages.join(" ");
     let help = || {
         Failure::Unfit(format!(
-            "the tests drive a browser, and Chromium or ChromeDriver is missing; run \
-             `sudo apt-get install {packages}`, or name the two programs in CHROME and CHROMEDRIVER"
+            "the tests need programs that are not here; run `sudo apt-get install {names}`, or \
+             name a browser and its driver in CHROME and CHROMEDRIVER"
         ))
     };
     let installer = installer().ok_or_else(help)?;
@@ -47,30 +66,37 @@ pub(crate) fn browser() -> Result<(), Failure> {
         let first = words.next().copied().unwrap_or_default();
         run(program(first).args(words).env("DEBIAN_FRONTEND", "noninteractive"))
     };
-    say("Installing", &packages);
+    say("Installing", &names);
     apt_get(&["update", "--quiet"])?;
     let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    install.extend(BROWSER_PACKAGES);
+    install.extend(&packages);
     apt_get(&install)?;
-    match browser_is_here()? {
+    match missing()?.is_empty() {
         true => Ok(()),
         false => Err(help()),
     }
 }
 
-fn browser_is_here() -> Result<bool, Failure> {
-    Ok(is_here("CHROME", "chromium")? && is_here("CHROMEDRIVER", "chromedriver")?)
+/// The packages of the programs that are not here.
+fn missing() -> Result<Vec<&'static str>, Failure> {
+    let mut missing = Vec::new();
+    for program in &TEST_PROGRAMS {
+        if !is_here(program)? {
+            missing.push(program.package);
+        }
+    }
+    Ok(missing)
 }
 
-/// Whether the program that `variable` names is there, or else `name` on the search path.
-fn is_here(variable: &str, name: &str) -> Result<bool, Failure> {
-    match env::var_os(variable).map(PathBuf::from) {
-        Some(path) if path.is_file() => Ok(true),
-        Some(path) => {
+fn is_here(wanted: &TestProgram) -> Result<bool, Failure> {
+    let named = wanted.variable.and_then(|variable| Some((variable, env::var_os(variable)?)));
+    match named.map(|(variable, path)| (variable, PathBuf::from(path))) {
+        Some((_, path)) if path.is_file() => Ok(true),
+        Some((variable, path)) => {
             let path = path.display();
             Err(Failure::Unfit(format!("{variable} names {path}, and there is no such file")))
         }
-        None => Ok(on_path(name).is_some()),
+        None => Ok(on_path(wanted.name).is_some()),
     }
 }
 
