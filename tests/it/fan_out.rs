@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tests::{COUNTER, LABEL, Node, number};
+use tests::{COUNTER, LABEL, Node, Setup, number};
 
 const RENDERS: &str = "easel_renders_total";
 const COMPILATIONS: &str = "easel_compilations_total";
@@ -11,7 +11,8 @@ const PARTS: &str = "easel_frame_encodings_total{format=\"Multipart\"}";
 
 #[tokio::test]
 async fn an_update_is_rendered_once_and_encoded_once_however_many_watch() {
-    let node = Node::start().await;
+    // One worker, so that there is one place where a template can have been compiled before.
+    let node = Setup::default().set("render-parallel", "1").start().await;
     let owner = node.owner("alice").await;
     owner.draws("chart", COUNTER, json!({ "n": 0 })).await;
     let mut viewers = join_all((0..100).map(|_| node.viewer("alice/chart"))).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::api::ErrorCode;
 use serde_json::{Value, json};
-use tests::{LABEL, Node, still_clock};
+use tests::{LABEL, Node, still_clock, wait};
 
 fn chart(ttl: u64) -> Value {
     json!({ "session_id": "chart", "template": LABEL, "args": { "value": "one" },
@@ -25,7 +25,7 @@ async fn when_its_time_is_over_a_session_is_gone_for_everyone() {
     clock.advance(Duration::from_secs(59));
     assert_eq!(owner.reads("chart").await.summary.ttl, 1);
     clock.advance(Duration::from_secs(1));
-    assert_eq!(viewer.sees_end().await, "expired");
+    assert_eq!(wait::as_time_passes(&clock, viewer.sees_end()).await, "expired");
     assert!(picture.sees_end().await.contains("one"));
 
     let gone = ErrorCode::SessionNotFound;
@@ -53,7 +53,7 @@ async fn public_sessions_end_the_same_way() {
     let mut viewer = node.viewer("board").await;
     viewer.sees_next().await;
     clock.advance(Duration::from_secs(60));
-    assert_eq!(viewer.sees_end().await, "expired");
+    assert_eq!(wait::as_time_passes(&clock, viewer.sees_end()).await, "expired");
     anyone.get("/api/session/board").await.refuses(ErrorCode::SessionNotFound);
 }
 
@@ -88,7 +88,7 @@ async fn an_update_changes_the_lifetime_only_if_it_says_so() {
     viewer.sees("four").await;
     owner.changes("chart", &json!({ "ttl_seconds": 1 })).await.is(204);
     clock.advance(Duration::from_secs(1));
-    assert_eq!(viewer.sees_end().await, "expired");
+    assert_eq!(wait::as_time_passes(&clock, viewer.sees_end()).await, "expired");
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn many_sessions_may_end_at_once() {
     let kept = owner.draws("kept", LABEL, json!({ "value": 1 })).await;
     clock.advance(Duration::from_secs(60));
     for viewer in &mut viewers {
-        assert_eq!(viewer.sees_end().await, "expired");
+        assert_eq!(wait::as_time_passes(&clock, viewer.sees_end()).await, "expired");
     }
     let left = owner.lists().await.sessions;
     assert_eq!(left.len(), 1);

@@ -1,5 +1,10 @@
 //! Stories across the whole of Easel: a file per area, a test per sentence.
-#![expect(clippy::unwrap_used, reason = "the helpers of a test fail it like the test itself")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test fail it like the test itself"
+)]
 
 mod bad_input;
 mod browser_streams;
@@ -13,9 +18,11 @@ mod gallery;
 mod lifetimes;
 mod negotiation;
 mod openapi;
+mod page;
 mod private;
 mod problems;
 mod public_sessions;
+mod quickstart;
 mod restart;
 mod rooms;
 mod sessions;

@@ -39,10 +39,12 @@ async fn paths_that_are_not_there() {
 async fn a_name_that_is_no_text_names_nothing() {
     let node = Node::start().await;
     let owner = node.owner("alice").await;
-    for path in ["/api/session/%FF", "/stream/%FF", "/stream/a/%FF", "/api/templates/%FF"] {
-        assert_eq!(node.get(path).await.status, 404, "{path}");
+    node.get("/api/session/%FF").await.refuses_at(ErrorCode::InvalidId, "session_id");
+    owner.get("/api/user/%FF/sessions").await.refuses_at(ErrorCode::InvalidId, "user_id");
+    node.get("/api/templates/%FF").await.refuses(ErrorCode::TemplateNotFound);
+    for path in ["/stream/%FF", "/stream/a/%FF", "/stream/%FF/a"] {
+        node.get(path).await.refuses(ErrorCode::SessionNotFound);
     }
-    assert_eq!(owner.get("/api/user/%FF/sessions").await.status, 404);
 }
 
 #[tokio::test]

@@ -14,8 +14,9 @@ use backend::{
     config::Config,
     encode::EndReason,
     hub::{Hub, Seen},
+    lifecycle::Lifecycle,
     metrics::Metrics,
-    render::Renderer,
+    render::{Renderer, WorkerProgram},
     session::Sessions,
     store::{KeyringStore, SecretText, SqliteStore, StoreError, StoredRing},
     token::{Keyring, KeyringError},
@@ -26,7 +27,7 @@ use tests::{LABEL, Setup, still_clock, wait};
 
 struct Rooms {
     _setup: Setup,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     hub: Arc<Hub>,
 }
 
@@ -37,9 +38,12 @@ async fn rooms(clock: &ManualClock) -> Rooms {
     let metrics = Arc::new(Metrics::default());
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let hub = Hub::new(clock.clone(), metrics.clone());
-    let renderer = Renderer::new(config.render, metrics);
+    let lifecycle = Lifecycle::default();
+    let program = WorkerProgram(tests::binary().to_owned());
+    let renderer = Renderer::new(config.render, &program, &lifecycle, metrics);
+    let lifetimes = config.session_lifetimes;
     let sessions =
-        Sessions::new(Arc::new(store), hub.clone(), renderer, clock, config.session_lifetimes);
+        Sessions::new(Arc::new(store), hub.clone(), renderer, clock, lifetimes, lifecycle);
     Rooms { _setup: setup, sessions, hub }
 }
 
@@ -61,7 +65,7 @@ async fn a_private_session_is_not_shown_to_whoever_watched_its_public_predecesso
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "harmless").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address).await.unwrap();
+    let (mut viewer, _) = rooms.sessions.watch(&address, None).await.unwrap();
     assert!(viewer.look().unwrap().frame().svg.contains("harmless"));
     // Expired, and not swept up yet.
     clock.advance(Duration::from_secs(1));
@@ -77,7 +81,7 @@ async fn a_session_that_ends_while_someone_enters_ends_for_them_too() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address).await.unwrap();
+    let (mut viewer, _) = rooms.sessions.watch(&address, None).await.unwrap();
     rooms.hub.end(&address, EndReason::Deleted);
     // What a stream does first.
     let first = viewer.look();

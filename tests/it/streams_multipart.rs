@@ -1,9 +1,7 @@
 //! A live picture as `multipart/x-mixed-replace`. [`tests::Picture`] checks the framing.
 
-use std::time::Duration;
-
 use serde_json::json;
-use tests::{Actor, LABEL, Node, still_clock};
+use tests::{Actor, LABEL, Node, still_clock, wait};
 
 async fn node_with_a_chart() -> (Node, Actor) {
     let node = Node::start().await;
@@ -45,8 +43,7 @@ async fn an_idle_image_is_sent_again_and_never_white_space() {
     let mut picture = node.picture("alice/chart").await;
     let first = picture.sees_next().await;
     for _ in 0..3 {
-        clock.advance(Duration::from_secs(15));
-        assert_eq!(picture.sees_next().await, first);
+        assert_eq!(wait::as_time_passes(&clock, picture.sees_next()).await, first);
     }
     owner.puts("chart", json!({ "value": "two" })).await;
     assert!(picture.sees_next().await.contains("two"));
@@ -81,10 +78,11 @@ async fn a_picture_that_contains_the_boundary_cannot_break_the_framing() {
     picture.sees("one").await;
     let boundary = picture.boundary().to_owned();
     owner.puts("chart", json!({ "value": format!("--{boundary}") })).await;
-    assert!(picture.sees_end().await.contains(">one<"), "it stays and closes cleanly");
-    let mut again = node.picture("alice/chart").await;
-    assert_ne!(again.boundary(), boundary);
-    assert!(again.sees_next().await.contains(&boundary));
+    // Spelled otherwise, the picture is the same; the reader would fail at a part of a part.
+    let spelled = boundary.replacen('B', "&#66;", 1);
+    assert!(picture.sees_next().await.contains(&format!("--{spelled}<")));
+    owner.puts("chart", json!({ "value": "two" })).await;
+    picture.sees("two").await;
 }
 
 #[tokio::test]

@@ -1,10 +1,8 @@
 //! A live picture as server-sent events.
 
-use std::time::Duration;
-
 use common::{Revision, api::ErrorCode};
 use serde_json::json;
-use tests::{Actor, COUNTER, Event, LABEL, Node, Viewer, number, still_clock};
+use tests::{Actor, COUNTER, Event, LABEL, Node, Viewer, number, still_clock, wait};
 
 async fn node_with_a_chart() -> (Node, Actor, Revision) {
     let node = Node::start().await;
@@ -88,8 +86,7 @@ async fn an_idle_stream_shows_that_it_is_alive() {
     let mut viewer = node.viewer("alice/chart").await;
     viewer.sees("one").await;
     for _ in 0..3 {
-        clock.advance(Duration::from_secs(15));
-        viewer.hears_a_heartbeat().await;
+        wait::as_time_passes(&clock, viewer.hears_a_heartbeat()).await;
     }
     owner.puts("chart", json!({ "value": "two" })).await;
     viewer.sees("two").await;
@@ -149,7 +146,7 @@ async fn viewers_who_come_and_go_are_counted() {
     goes.sees_next().await;
     assert_eq!(owner.reads("chart").await.summary.viewers, 2);
     drop(goes);
-    tests::wait::until("one viewer", async || {
+    wait::until("one viewer", async || {
         (owner.reads("chart").await.summary.viewers == 1).then_some(())
     })
     .await;

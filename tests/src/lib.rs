@@ -26,7 +26,7 @@ pub use self::{
     forger::Forger,
     node::{Node, Setup},
     picture::Picture,
-    process::{Outcome, Process, Running, easel},
+    process::{Outcome, Process, Running, binary, easel, ready},
     static_page::StaticPage,
     viewer::{Event, Viewer},
 };

@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use backend::{
     clock::{Clock, ManualClock, SystemClock},
     config::{Config, Flags, Raw},
+    render::WorkerProgram,
     server::{self, Listeners, Server, ServerError},
 };
 use common::jwt::SigningKey;
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Door, wait};
+use crate::{Door, binary, wait};
 
 /// How a node is to be. It can be started again on the same data.
 #[derive(Debug, Clone)]
@@ -86,7 +87,10 @@ impl Setup {
         let listeners = Listeners::bind(&config).await.expect("free ports");
         let public = listeners.public.local_addr().expect("an address");
         let ops = listeners.ops.local_addr().expect("an address");
-        let server = Server::new(config, self.clock.clone()).await.expect("a server");
+        // No patience here: the first call may have to build the program that draws.
+        let program = tokio::task::spawn_blocking(binary).await.expect("a binary");
+        let worker = WorkerProgram(program.to_owned());
+        let server = Server::new(config, self.clock.clone(), &worker).await.expect("a server");
         let stop = CancellationToken::new();
         let mut serving = JoinSet::new();
         let stopping = stop.clone().cancelled_owned();

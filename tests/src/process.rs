@@ -21,7 +21,7 @@ use crate::{Door, wait, workspace};
 ///
 /// # Panics
 /// When it does not build.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let own = std::env::current_exe().expect("a test is a program");
@@ -276,8 +276,9 @@ impl Process {
     }
 }
 
-/// The two addresses in the line that says that a server is ready.
-fn ready(log: &str) -> Option<(SocketAddr, SocketAddr)> {
+/// The two addresses in the line that says that a server is ready: for everyone, and for
+/// operators.
+pub fn ready(log: &str) -> Option<(SocketAddr, SocketAddr)> {
     let line = log.lines().find(|line| line.contains("ready on http://"))?;
     let address = |after: &str| {
         let (_, rest) = line.split_once(after)?;

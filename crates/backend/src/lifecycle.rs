@@ -6,6 +6,7 @@
 use std::{future::Future, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinError;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a task that was asked to stop may take to do so.
@@ -26,6 +27,18 @@ impl Lifecycle {
         self.tasks.spawn(async move {
             stop.run_until_cancelled(task).await;
         });
+    }
+
+    /// Runs `task` to its end, even if the caller stops waiting for it: for work that must not
+    /// be left half done. A server that stops waits for such tasks.
+    ///
+    /// # Errors
+    /// When the task panicked.
+    pub async fn complete<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        self.tasks.spawn(task).await
     }
 
     /// Stops every task and waits until they are gone.

@@ -1,7 +1,13 @@
 //! The composition root: a configuration becomes stores, services and routers; nothing else
 //! knows which store it is.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use std::{
+    fs::{File, TryLockError},
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use axum::{Router, serve::ListenerExt};
 use common::api::Minting;
@@ -15,7 +21,7 @@ use crate::{
     hub::Hub,
     lifecycle::Lifecycle,
     metrics::Metrics,
-    render::Renderer,
+    render::{Renderer, WorkerProgram},
     session::Sessions,
     store::{SqliteStore, StoreError},
     token::{Keyring, KeyringError, Tokens},
@@ -35,6 +41,9 @@ pub enum ServerError {
         /// Why.
         source: StoreError,
     },
+    /// Another server runs on the same data.
+    #[error("{}: another server is running on this data directory", .0.display())]
+    Taken(std::path::PathBuf),
     /// The keyring cannot be used.
     #[error("the keyring: {0}")]
     Keyring(#[from] KeyringError),
@@ -46,8 +55,8 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
-    /// A listener failed while serving.
-    #[error("serving failed: {0}")]
+    /// A listener or the data directory failed.
+    #[error("{0}")]
     Serve(#[from] io::Error),
 }
 
@@ -58,6 +67,8 @@ pub struct Server {
     store: SqliteStore,
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
+    // Held as long as the server runs; the system lets go of it however that ends.
+    _lock: File,
 }
 
 /// The sockets that a server serves on.
@@ -93,6 +104,18 @@ pub async fn open_store(config: &Config) -> Result<SqliteStore, ServerError> {
     SqliteStore::open(&file).await.map_err(|source| ServerError::Store { file, source })
 }
 
+/// Makes sure that one server runs on a data directory: two would not tell each other's
+/// viewers of changes.
+fn lock(config: &Config) -> Result<File, ServerError> {
+    let path = config.data_dir.join("easel.lock");
+    let file = File::create(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServerError::Taken(config.data_dir.clone())),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
 /// Opens the keyring of a store and makes it issue and verify tokens.
 ///
 /// # Errors
@@ -108,31 +131,34 @@ pub async fn open_tokens(
 }
 
 impl Server {
-    /// Opens the stores and wires the rooms together; listens nowhere yet.
+    /// Opens the stores and wires the rooms together; listens nowhere yet. Pictures are drawn
+    /// by processes of the `worker` program.
     ///
     /// # Errors
     /// When a store or the keyring cannot be used.
-    pub async fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
+    pub async fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        worker: &WorkerProgram,
+    ) -> Result<Self, ServerError> {
         let store = open_store(&config).await?;
+        let lock = lock(&config)?;
         let tokens = open_tokens(&config, &store, clock.clone()).await?;
         let metrics = Arc::new(Metrics::default());
+        let lifecycle = Lifecycle::default();
         let hub = Hub::new(clock.clone(), metrics.clone());
-        let renderer = Renderer::new(config.render, metrics.clone());
+        let renderer = Renderer::new(config.render, worker, &lifecycle, metrics.clone());
         let sessions = Sessions::new(
             Arc::new(store.clone()),
             hub.clone(),
             renderer,
             clock.clone(),
             config.session_lifetimes,
+            lifecycle.clone(),
         );
-        let app = App {
-            sessions: Arc::new(sessions),
-            tokens: Arc::new(tokens),
-            hub,
-            metrics,
-            config: Arc::new(config),
-        };
-        Ok(Self { app, store, clock, lifecycle: Lifecycle::default() })
+        let app =
+            App { sessions, tokens: Arc::new(tokens), hub, metrics, config: Arc::new(config) };
+        Ok(Self { app, store, clock, lifecycle, _lock: lock })
     }
 
     /// Serves until `stop` resolves, then ends streams one by one and returns when all is

@@ -16,6 +16,7 @@ use crate::{
     config::{self, Config, ConfigError, Effective, Flags, Raw},
     http,
     lifecycle::StopSignals,
+    render::{self, WorkerProgram},
     server::{self, Listeners, Server},
     telemetry,
 };
@@ -75,6 +76,12 @@ enum Command {
     },
     /// Print the OpenAPI document that the server serves
     Openapi,
+    /// Draw what a server asks for; servers start this themselves
+    #[command(name = render::worker::COMMAND, hide = true)]
+    RenderWorker {
+        /// The limits, as the server writes them
+        settings: String,
+    },
     /// Print the effective configuration, and fail if it is not valid
     CheckConfig(Settings),
 }
@@ -108,6 +115,13 @@ impl Settings {
 #[expect(clippy::print_stderr, reason = "a command tells its user why it failed")]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    // A worker has no runtime: its limits leave no room for threads.
+    if let Some(Command::RenderWorker { settings }) = &cli.command {
+        return match render::worker::run(settings) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -147,7 +161,8 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Keys { command } => keys::run(command).await,
         Command::Push(push) => client::push(push).await,
         Command::Watch(watch) => client::watch(watch).await,
-        Command::Template { command } => template::run(&command),
+        Command::Template { command } => template::run(&command).await,
+        Command::RenderWorker { .. } => Ok(()),
         Command::Openapi => print(&http::openapi().to_pretty_json()?),
         Command::CheckConfig(settings) => {
             let (raw, config) = settings.load()?;
@@ -160,7 +175,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     telemetry::start(&config);
     let mut signals = StopSignals::install()?;
     let listeners = Listeners::bind(&config).await?;
-    let server = Server::new(config, Arc::new(SystemClock)).await?;
+    let server = Server::new(config, Arc::new(SystemClock), &WorkerProgram::this()?).await?;
     let (stop_now, cut_now) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
     let signalled = async {
         signals.next().await;

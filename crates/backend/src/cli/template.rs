@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use super::{Failure, Settings, print};
 use crate::{
+    lifecycle::Lifecycle,
     metrics::Metrics,
-    render::{RenderError, Renderer},
+    render::{RenderError, Renderer, WorkerProgram},
 };
 
 #[derive(Subcommand)]
@@ -29,13 +30,15 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: &Command) -> Result<(), Failure> {
+pub(super) async fn run(command: &Command) -> Result<(), Failure> {
     let Command::Check { files, settings } = command;
     let (_, config) = settings.load()?;
-    let renderer = Renderer::new(config.render, Arc::new(Metrics::default()));
+    let lifecycle = Lifecycle::default();
+    let metrics = Arc::new(Metrics::default());
+    let renderer = Renderer::new(config.render, &WorkerProgram::this()?, &lifecycle, metrics);
     let mut faults = 0;
     for file in files {
-        let line = match check(&renderer, file) {
+        let line = match check(&renderer, file).await {
             Ok(bytes) => format!("{}: ok, {bytes} bytes", file.display()),
             Err(fault) => {
                 faults += 1;
@@ -44,6 +47,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
         };
         print(&line)?;
     }
+    lifecycle.stop().await;
     match faults {
         0 => Ok(()),
         faults => {
@@ -52,10 +56,11 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-fn check(renderer: &Renderer, file: &Path) -> Result<usize, String> {
+async fn check(renderer: &Renderer, file: &Path) -> Result<usize, String> {
     let template = fs::read_to_string(file).map_err(|error| format!(": {error}"))?;
     let args = sample_args(file)?;
-    renderer.render_here(&template, &args).map(|svg| svg.len()).map_err(|error| {
+    let drawn = renderer.render(&template, &args).await;
+    drawn.map(|svg| svg.len()).map_err(|error| {
         let place = match &error {
             RenderError::Template { at: Some(at), .. }
             | RenderError::Render { at: Some(at), .. } => {

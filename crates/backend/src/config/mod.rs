@@ -89,12 +89,14 @@ impl Config {
                 issuer: raw.with("token-issuer", not_empty)?,
                 audience: raw.with("token-audience", not_empty)?,
             },
-            heartbeat: raw.with("heartbeat", duration)?,
-            drain_timeout: raw.with("drain-timeout", duration)?,
+            heartbeat: raw.with("heartbeat", heartbeat)?,
+            drain_timeout: raw.with("drain-timeout", pause)?,
             max_body_bytes: raw.with("max-body-bytes", count)?,
             render: RenderLimits {
                 template_bytes: raw.with("max-template-bytes", count)?,
                 output_bytes: raw.with("max-output-bytes", count)?,
+                memory_bytes: raw.with("render-memory-bytes", count)? as u64,
+                compute: raw.with("render-compute", duration)?,
                 parallel: raw.with("render-parallel", parallel)?,
             },
             log: raw.with("log", log_filter)?,
@@ -150,7 +152,9 @@ impl Raw {
 }
 
 fn bad(key: &'static str, value: &str, source: &Source, fix: String) -> ConfigError {
-    ConfigError::BadValue { key, value: value.to_owned(), source_of_value: source.clone(), fix }
+    // The one place where a password could stand; it would end up in a log.
+    let value = if value.contains('@') { "…" } else { value }.to_owned();
+    ConfigError::BadValue { key, value, source_of_value: source.clone(), fix }
 }
 
 fn minting(raw: &Raw, listen: SocketAddr) -> Result<Minting, ConfigError> {
@@ -204,6 +208,20 @@ pub fn duration(value: &str) -> Result<Duration, String> {
     match duration {
         Duration::ZERO => Err("must be longer than nothing".to_owned()),
         long if long > LONGEST => Err("must not be longer than a century".to_owned()),
+        fine => Ok(fine),
+    }
+}
+
+fn pause(value: &str) -> Result<Duration, String> {
+    match value {
+        "0" | "0s" => Ok(Duration::ZERO),
+        _ => duration(value),
+    }
+}
+
+fn heartbeat(value: &str) -> Result<Duration, String> {
+    match duration(value)? {
+        short if short < Duration::from_secs(1) => Err("must be a second or longer".to_owned()),
         fine => Ok(fine),
     }
 }

@@ -83,7 +83,24 @@ pub const SETTINGS: &[Setting] = &[
         "524288",
         "Largest picture: every viewer gets it with every change",
     ),
-    setting("render-parallel", "COUNT", "4", "Pictures rendered at once"),
+    setting(
+        "render-parallel",
+        "COUNT",
+        "2",
+        "Render workers, and so pictures rendered at once: about one per core",
+    ),
+    setting(
+        "render-compute",
+        "DURATION",
+        "200ms",
+        "Most compute of one picture; a heavy one takes 5 ms",
+    ),
+    setting(
+        "render-memory-bytes",
+        "BYTES",
+        "268435456",
+        "Most memory of a render worker, the program itself and a large PNG included",
+    ),
     setting(
         "log",
         "FILTER",
@@ -248,7 +265,7 @@ impl Raw {
             let Some(rest) = name.strip_prefix("EASEL_") else {
                 continue;
             };
-            if OTHER_VARIABLES.contains(&name.as_str()) {
+            if OTHER_VARIABLES.contains(&name.as_str()) || is_injected(rest) {
                 continue;
             }
             let setting = known(&rest.to_ascii_lowercase().replace('_', "-"), &name)?;
@@ -289,6 +306,12 @@ impl Raw {
     pub fn get(&self, key: &str) -> Option<(&str, &Source)> {
         self.0.get(key).map(|(value, source)| (value.as_str(), source))
     }
+}
+
+/// Kubernetes tells every container of a service named `easel` about it in variables that
+/// nobody asked for: `EASEL_PORT`, `EASEL_PORT_80_TCP_ADDR`, `EASEL_SERVICE_HOST`, …
+fn is_injected(rest: &str) -> bool {
+    rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_")
 }
 
 fn known(key: &str, from: &str) -> Result<&'static Setting, ConfigError> {

@@ -65,7 +65,12 @@ fn unknown_keys_stop_the_start_wherever_they_stand() {
 
 #[test]
 fn clients_may_have_variables_of_their_own() {
-    let environment = variables(&[("EASEL_TOKEN", "secret"), ("EASEL_SERVER", "http://x")]);
+    let environment = variables(&[
+        ("EASEL_TOKEN", "secret"),
+        ("EASEL_SERVER", "http://x"),
+        ("EASEL_PORT", "tcp://10.0.0.1:80"),
+        ("EASEL_SERVICE_HOST", "10.0.0.1"),
+    ]);
     assert!(Raw::gather(&Flags::default(), environment, None).is_ok());
 }
 
@@ -74,7 +79,7 @@ fn a_bad_value_names_its_key_its_source_and_the_fix() {
     for (args, wanted) in [
         (["--listen", "3000"], "listen = \"3000\" (from --listen): must be ADDRESS:PORT"),
         (["--drain-timeout", "soon"], "must be a duration such as"),
-        (["--heartbeat", "0s"], "longer than nothing"),
+        (["--heartbeat", "10ms"], "a second or longer"),
         (["--session-ttl", "366d"], "must not be longer than session-max-ttl"),
         (["--session-ttl", "1500ms"], "whole seconds"),
         (["--token-max-ttl", "99999999999d"], "token-max-ttl"),

@@ -7,7 +7,7 @@ pub mod sse;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::{Frame, Revision};
+use common::{Frame, Revision, api::Visibility};
 use once_cell::sync::OnceCell;
 
 use self::multipart::Boundary;
@@ -43,6 +43,7 @@ impl EndReason {
 #[derive(Debug)]
 pub struct SharedFrame {
     frame: Frame,
+    visibility: Visibility,
     boundary: Arc<Boundary>,
     event: OnceCell<Bytes>,
     part: OnceCell<Bytes>,
@@ -50,14 +51,18 @@ pub struct SharedFrame {
 }
 
 impl SharedFrame {
-    /// Prepares `frame` for sharing. It keeps the boundary of the frame before it, unless
-    /// the picture contains that very boundary: then viewers of the old one have to leave.
-    pub fn new(frame: Frame, before: Option<&Self>, metrics: Arc<Metrics>) -> Self {
-        let boundary = match before {
-            Some(before) if !before.boundary.occurs_in(&frame.svg) => before.boundary.clone(),
-            _ => Arc::new(Boundary::random_for(&frame.svg)),
-        };
-        Self { frame, boundary, event: OnceCell::new(), part: OnceCell::new(), metrics }
+    /// Prepares `frame` for sharing among those who may see it. The boundary is that of the
+    /// frame `before` it: streams that are open were promised that one.
+    pub fn new(
+        frame: Frame,
+        visibility: Visibility,
+        before: Option<&Self>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let boundary =
+            before.map_or_else(|| Arc::new(Boundary::random()), |before| before.boundary.clone());
+        let (event, part) = (OnceCell::new(), OnceCell::new());
+        Self { frame, visibility, boundary, event, part, metrics }
     }
 
     /// The picture itself.
@@ -68,6 +73,11 @@ impl SharedFrame {
     /// Its place in the order of its session.
     pub fn revision(&self) -> Revision {
         self.frame.revision
+    }
+
+    /// Who may see it.
+    pub fn visibility(&self) -> Visibility {
+        self.visibility
     }
 
     /// The boundary around it in a multipart stream.

@@ -6,13 +6,22 @@
 //! out as its body followed at once by the boundary and the next header block, without a
 //! Content-Length. Nothing is sent twice and no browser is sniffed.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use rand::distr::{Alphanumeric, SampleString};
 
-/// What separates the parts of a stream: random, so that no picture can contain it by
-/// design, and checked against every picture all the same.
+/// What separates the parts of a stream. It is random, but no secret: whoever watches can
+/// read it and draw it. [`part`] sees to it that no client takes it for more than a picture.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Boundary(String);
+
+/// Begins every boundary. No name in a checked picture has a capital in it, so a boundary
+/// stands in text and values only, where XML has a second way to spell it.
+const BOUNDARY_START: char = 'B';
+
+/// [`BOUNDARY_START`] as XML may also write it.
+const BOUNDARY_START_REFERENCE: &str = "&#66;";
 
 /// Random characters in a boundary: about 140 bits.
 const BOUNDARY_LENGTH: usize = 24;
@@ -24,24 +33,24 @@ const PADDING_BYTES: usize = 1100;
 const PART_HEADERS: &str = "Content-Type: image/svg+xml; charset=utf-8\r\n\r\n";
 
 impl Boundary {
-    /// A boundary that does not occur in `svg`.
-    pub fn random_for(svg: &str) -> Self {
-        loop {
-            let boundary = Self(Alphanumeric.sample_string(&mut rand::rng(), BOUNDARY_LENGTH));
-            if !boundary.occurs_in(svg) {
-                return boundary;
-            }
-        }
-    }
-
-    /// Whether a client could mistake a piece of `svg` for this boundary.
-    pub fn occurs_in(&self, svg: &str) -> bool {
-        svg.contains(&self.0)
+    /// A new boundary.
+    pub fn random() -> Self {
+        let random = Alphanumeric.sample_string(&mut rand::rng(), BOUNDARY_LENGTH);
+        Self(format!("{BOUNDARY_START}{random}"))
     }
 
     /// The media type of a stream that is divided by this boundary.
     pub fn content_type(&self) -> String {
         format!("multipart/x-mixed-replace; boundary={}", self.0)
+    }
+
+    /// The picture in a spelling that does not contain this boundary.
+    fn kept_out_of<'a>(&self, svg: &'a str) -> Cow<'a, str> {
+        if !svg.contains(&self.0) {
+            return Cow::Borrowed(svg);
+        }
+        let (_, rest) = self.0.split_at(BOUNDARY_START.len_utf8());
+        Cow::Owned(svg.replace(&self.0, &format!("{BOUNDARY_START_REFERENCE}{rest}")))
     }
 }
 
@@ -52,13 +61,13 @@ pub fn opening(boundary: &Boundary) -> Bytes {
 
 /// One frame: its body, and the next part's header block.
 pub fn part(boundary: &Boundary, svg: &str) -> Bytes {
-    format!("{svg}\r\n--{}\r\n{PART_HEADERS}", boundary.0).into()
+    format!("{}\r\n--{}\r\n{PART_HEADERS}", boundary.kept_out_of(svg), boundary.0).into()
 }
 
 /// The end of a stream: the last frame again, so that the open part is a whole picture, and
 /// the closing boundary, without which WebKit shows a broken image.
 pub fn closing(boundary: &Boundary, svg: &str) -> Bytes {
-    format!("{svg}\r\n--{}--\r\n", boundary.0).into()
+    format!("{}\r\n--{}--\r\n", boundary.kept_out_of(svg), boundary.0).into()
 }
 
 #[cfg(test)]
@@ -85,9 +94,20 @@ mod tests {
 
     #[test]
     fn boundaries_differ_and_are_legal() {
-        let (one, two) = (Boundary::random_for(""), Boundary::random_for(""));
+        let (one, two) = (Boundary::random(), Boundary::random());
         assert_ne!(one, two);
         assert!(one.0.bytes().all(|b| b.is_ascii_alphanumeric()));
-        assert!(one.occurs_in(&format!("<svg id='x{}'/>", one.0)));
+        assert!(one.0.len() <= 70, "RFC 2046 §5.1.1");
+    }
+
+    #[test]
+    fn whoever_draws_the_boundary_draws_just_that() {
+        for boundary in [Boundary::random(), Boundary("BBBx".to_owned())] {
+            let svg = format!("<svg id='{0}'>--{0}--{0}</svg>", boundary.0);
+            let part = part(&boundary, &svg);
+            assert_eq!(text(&part).matches(&boundary.0).count(), 1, "{part:?}");
+            let (picture, _) = text(&part).split_once("\r\n--").unwrap();
+            assert_eq!(picture.replace("&#66;", "B"), svg);
+        }
     }
 }

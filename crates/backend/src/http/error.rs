@@ -16,7 +16,7 @@ use common::{
 
 use crate::{
     render::{Position, RenderError},
-    session::{ChangeError, SessionError},
+    session::{ChangeError, SessionError, access::Denied},
     token::IssueError,
 };
 
@@ -178,7 +178,7 @@ impl ApiError {
             Self::Forbidden => Draft::new(Code::Forbidden, "This token speaks for another user."),
             Self::NoSuchTemplate(name) => Draft::new(
                 Code::TemplateNotFound,
-                format!("There is no template `{name}`; /api/templates lists them."),
+                format!("There is no template `{}`; /api/templates lists them.", short(&name)),
             ),
             Self::Session(error) => session(error),
             Self::Render(error) => render(error),
@@ -211,6 +211,11 @@ impl ApiError {
     }
 }
 
+/// A name that someone sent, short enough to repeat.
+fn short(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
 fn last_segment(pointer: &str) -> &str {
     pointer.rsplit('/').next().unwrap_or(pointer)
 }
@@ -234,12 +239,18 @@ fn session(error: SessionError) -> Draft {
         SessionError::NoSuchTemplate(name) => Draft::field(
             ErrorCode::ValidationFailed,
             "/template_name",
-            format!("there is no template `{name}`; /api/templates lists them"),
+            format!("there is no template `{}`; /api/templates lists them", short(&name)),
         ),
         SessionError::Change(ChangeError { pointer, detail }) => {
             Draft::field(ErrorCode::ValidationFailed, pointer, detail)
         }
         SessionError::Render(error) => render(error),
+        SessionError::Denied(Denied::Anonymous) => ApiError::AuthRequired.draft(),
+        SessionError::Denied(Denied::Stranger) => ApiError::Forbidden.draft(),
+        SessionError::Defect(error) => {
+            tracing::error!(%error, "a defect");
+            Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
         SessionError::Store(error) => {
             tracing::error!(%error, "the store failed");
             Draft::new(ErrorCode::StoreUnavailable, "Nothing was changed; try again.")
@@ -256,6 +267,10 @@ fn render(error: RenderError) -> Draft {
             Draft::template(ErrorCode::RenderFailed, &message, at)
         }
         RenderError::NotSvg(fault) => Draft::template(ErrorCode::NotSvg, &fault.to_string(), None),
+        RenderError::Worker => {
+            tracing::error!("no render worker could do a job");
+            Draft::new(ErrorCode::RenderUnavailable, "Nothing was changed; try again.")
+        }
         RenderError::Limit(limit) => {
             Draft::template(ErrorCode::RenderLimit, &limit.to_string(), None)
         }

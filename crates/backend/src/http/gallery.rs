@@ -50,7 +50,7 @@ pub(super) async fn render(
     State(sessions): State<Arc<Sessions>>,
     Json(request): Json<RenderRequest>,
 ) -> Result<Response, ApiError> {
-    let svg = sessions.render(request.template, request.args).await?;
+    let svg = sessions.render(&request.template, &request.args).await?;
     let headers = [
         (header::CONTENT_TYPE, "image/svg+xml; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, super::streams::PICTURE_POLICY),

@@ -264,7 +264,7 @@ pub(super) async fn put_owned(
     IfMatch(expected): IfMatch,
     Json(request): Json<UpdateSession>,
 ) -> Result<Response, ApiError> {
-    let revision = sessions.change(&address, &expected, request.into()).await?;
+    let revision = sessions.change(&address, expected, request.into()).await?;
     Ok((StatusCode::NO_CONTENT, etag(revision)).into_response())
 }
 
@@ -288,7 +288,7 @@ pub(super) async fn patch_owned(
     IfMatch(expected): IfMatch,
     MergePatch(patch): MergePatch,
 ) -> Result<Response, ApiError> {
-    let revision = sessions.change(&address, &expected, Change::merge(patch)).await?;
+    let revision = sessions.change(&address, expected, Change::merge(patch)).await?;
     Ok((StatusCode::NO_CONTENT, etag(revision)).into_response())
 }
 
@@ -309,7 +309,7 @@ pub(super) async fn delete_owned(
     State(sessions): State<Arc<Sessions>>,
     IfMatch(expected): IfMatch,
 ) -> Result<StatusCode, ApiError> {
-    sessions.delete(&address, &expected).await?;
+    sessions.delete(&address, expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -329,7 +329,7 @@ pub(super) async fn put_public(
     IfMatch(expected): IfMatch,
     Json(request): Json<UpdateSession>,
 ) -> Result<Response, ApiError> {
-    let revision = sessions.change(&address, &expected, request.into()).await?;
+    let revision = sessions.change(&address, expected, request.into()).await?;
     Ok(public_changed(&address, revision))
 }
 
@@ -351,7 +351,7 @@ pub(super) async fn patch_public(
     IfMatch(expected): IfMatch,
     MergePatch(patch): MergePatch,
 ) -> Result<Response, ApiError> {
-    let revision = sessions.change(&address, &expected, Change::merge(patch)).await?;
+    let revision = sessions.change(&address, expected, Change::merge(patch)).await?;
     Ok(public_changed(&address, revision))
 }
 

@@ -245,30 +245,24 @@ fn events(mut viewer: Viewer, seen: Option<Revision>) -> Response {
 }
 
 fn parts(mut viewer: Viewer) -> Response {
-    // A viewer is given a frame before it is let in; without one there is nothing to show,
-    // and the picture would stay open and empty.
+    // Without a first frame there is nothing to show, and the picture would stay open and
+    // empty: the session went away in this very moment.
     let Some(first) = viewer.look() else {
         return ApiError::from(SessionError::NotFound).into_response();
     };
-    let boundary = first.boundary().clone();
-    let content_type = boundary.content_type();
-    let opening = [multipart::opening(&boundary), first.part()];
-    let body = stream::unfold(Some((viewer, first)), move |state| {
-        let boundary = boundary.clone();
-        async move {
-            let (mut viewer, shown): (Viewer, Arc<SharedFrame>) = state?;
-            let closing = |frame: &SharedFrame| multipart::closing(&boundary, &frame.frame().svg);
-            Some(match viewer.next().await {
-                Seen::Frame(frame) if Arc::ptr_eq(frame.boundary(), &boundary) => {
-                    (frame.part(), Some((viewer, frame)))
-                }
-                // The new picture contains this stream's boundary: to send it would break the
-                // framing. Whoever connects again gets another boundary.
-                Seen::Frame(_) => (closing(&shown), None),
-                Seen::Quiet => (shown.part(), Some((viewer, shown))),
-                Seen::End(_) => (closing(&shown), None),
-            })
-        }
+    let content_type = first.boundary().content_type();
+    let opening = [multipart::opening(first.boundary()), first.part()];
+    let body = stream::unfold(Some((viewer, first)), async |state| {
+        let (mut viewer, shown): (Viewer, Arc<SharedFrame>) = state?;
+        Some(match viewer.next().await {
+            Seen::Frame(frame) => (frame.part(), Some((viewer, frame))),
+            Seen::Quiet => (shown.part(), Some((viewer, shown))),
+            Seen::End(_) => {
+                // What came in this very moment is what stays on the screen.
+                let last = viewer.look().unwrap_or(shown);
+                (multipart::closing(last.boundary(), &last.frame().svg), None)
+            }
+        })
     });
     live(&content_type, tokio_stream::iter(opening).chain(body))
 }

@@ -12,7 +12,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use common::{Frame, Revision, SessionAddress};
+use common::{Frame, Revision, SessionAddress, api::Visibility};
 use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -53,17 +53,21 @@ impl Room {
         Arc::new(Self { scene: watch::Sender::new(Scene::Empty), viewers: AtomicU64::new(0) })
     }
 
-    /// Shows `frame` if it is newer than what is shown. Viewers are woken only if the
-    /// picture differs.
-    fn offer(&self, frame: &Frame, metrics: &Arc<Metrics>) {
+    /// Shows `frame` if it is newer than what is shown. Viewers are woken only if there is
+    /// something for them in it: another picture, another audience, another life.
+    fn offer(&self, frame: &Frame, visibility: Visibility, metrics: &Arc<Metrics>) {
         self.scene.send_if_modified(|scene| {
             let before = match scene {
                 Scene::Empty => None,
                 Scene::Live(shown) if shown.revision() < frame.revision => Some(&**shown),
                 Scene::Live(_) | Scene::Ended(_) => return false,
             };
-            let changed = before.is_none_or(|before| before.frame().svg != frame.svg);
-            let next = SharedFrame::new(frame.clone(), before, metrics.clone());
+            let changed = before.is_none_or(|before| {
+                before.frame().svg != frame.svg
+                    || before.visibility() != visibility
+                    || before.revision().epoch != frame.revision.epoch
+            });
+            let next = SharedFrame::new(frame.clone(), visibility, before, metrics.clone());
             *scene = Scene::Live(Arc::new(next));
             changed
         });
@@ -99,7 +103,8 @@ impl Hub {
     }
 
     /// Enters the room of a session. From now on the viewer misses nothing: join first, then
-    /// read the store and [`Viewer::offer`] what it says; the higher revision wins.
+    /// read the store and [`Viewer::offer`] what it says; the higher revision wins. Private
+    /// frames are not for this viewer until it is [admitted](Viewer::admit_until).
     pub fn join(self: &Arc<Self>, address: &SessionAddress) -> Viewer {
         let room = {
             let room = self.rooms.entry(address.clone()).or_insert_with(Room::empty);
@@ -110,10 +115,11 @@ impl Hub {
         Viewer::new(self.clone(), address.clone(), room)
     }
 
-    /// Shows a frame to whoever watches the session on this node.
-    pub fn show(&self, address: &SessionAddress, frame: &Frame) {
+    /// Shows a frame to whoever watches the session on this node and may see it; the streams
+    /// of the others end.
+    pub fn show(&self, address: &SessionAddress, frame: &Frame, visibility: Visibility) {
         if let Some(room) = self.room(address) {
-            room.offer(frame, &self.metrics);
+            room.offer(frame, visibility, &self.metrics);
         }
     }
 

@@ -1,6 +1,9 @@
 use super::*;
 use crate::clock::ManualClock;
-use common::Revision;
+use common::{
+    Revision,
+    api::Visibility::{Private, Public},
+};
 use time::OffsetDateTime;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -39,7 +42,7 @@ async fn a_slow_viewer_gets_the_newest_frame_and_no_backlog() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart);
     for seq in 1..=1000 {
-        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")));
+        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), Public);
     }
     assert_eq!(sees(&mut viewer).await, "<svg>1000</svg>");
     sees_nothing(&mut viewer);
@@ -49,10 +52,10 @@ async fn a_slow_viewer_gets_the_newest_frame_and_no_backlog() {
 async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart);
-    hub.show(&chart, &frame(3, "<svg>3</svg>"));
-    viewer.offer(&frame(2, "<svg>2</svg>"));
+    hub.show(&chart, &frame(3, "<svg>3</svg>"), Public);
+    viewer.offer(&frame(2, "<svg>2</svg>"), Public);
     assert_eq!(sees(&mut viewer).await, "<svg>3</svg>");
-    hub.show(&chart, &frame(1, "<svg>1</svg>"));
+    hub.show(&chart, &frame(1, "<svg>1</svg>"), Public);
     sees_nothing(&mut viewer);
 }
 
@@ -60,9 +63,9 @@ async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
 async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart);
-    viewer.offer(&frame(1, "<svg/>"));
+    viewer.offer(&frame(1, "<svg/>"), Public);
     assert_eq!(sees(&mut viewer).await, "<svg/>");
-    hub.show(&chart, &frame(2, "<svg/>"));
+    hub.show(&chart, &frame(2, "<svg/>"), Public);
     sees_nothing(&mut viewer);
     assert_eq!(viewer.look().unwrap().revision().seq, 2);
 }
@@ -71,7 +74,7 @@ async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
 async fn a_frame_is_encoded_once_for_all() {
     let Stage { hub, chart, .. } = stage();
     let mut viewers: Vec<_> = (0..3).map(|_| hub.join(&chart)).collect();
-    hub.show(&chart, &frame(1, "<svg/>"));
+    hub.show(&chart, &frame(1, "<svg/>"), Public);
     let mut seen = Vec::new();
     for viewer in &mut viewers {
         let Seen::Frame(frame) = viewer.next().await else { panic!("no frame") };
@@ -98,7 +101,7 @@ async fn the_end_reaches_everyone_and_the_next_life_is_another_room() {
     let mut old = hub.join(&chart);
     hub.end(&chart, EndReason::Deleted);
     let mut new = hub.join(&chart);
-    hub.show(&chart, &frame(1, "<svg/>"));
+    hub.show(&chart, &frame(1, "<svg/>"), Public);
     assert!(matches!(old.next().await, Seen::End(EndReason::Deleted)));
     assert_eq!(sees(&mut new).await, "<svg/>");
     drop(old);
@@ -117,7 +120,7 @@ async fn only_an_idle_viewer_is_kept_alive() {
         assert!(beat.as_mut().poll(&mut context).is_pending());
     };
     let mut viewer = hub.join(&chart);
-    viewer.offer(&frame(1, "<svg/>"));
+    viewer.offer(&frame(1, "<svg/>"), Public);
     assert_eq!(sees(&mut viewer).await, "<svg/>");
     tick();
     sees_nothing(&mut viewer);
@@ -153,7 +156,7 @@ async fn a_drain_spreads_the_ends_over_its_time() {
 async fn a_right_that_ends_ends_the_stream() {
     let Stage { hub, clock, chart } = stage();
     let mut viewer = hub.join(&chart);
-    viewer.revoke_at(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60));
+    viewer.admit_until(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60));
     clock.advance(Duration::from_secs(60));
     assert!(matches!(viewer.next().await, Seen::End(EndReason::Revoked)));
 }
@@ -171,14 +174,58 @@ async fn an_end_that_was_looked_at_is_still_met() {
 async fn a_new_life_ends_the_streams_of_the_one_before_and_no_others() {
     let Stage { hub, chart, .. } = stage();
     let mut old = hub.join(&chart);
-    hub.show(&chart, &frame(9, "<svg>old</svg>"));
+    hub.show(&chart, &frame(9, "<svg>old</svg>"), Public);
     assert_eq!(sees(&mut old).await, "<svg>old</svg>");
     let born = Revision { epoch: 2, seq: 1 };
     hub.end_earlier_life(&chart, born);
     assert!(matches!(old.next().await, Seen::End(EndReason::Expired)));
     let mut new = hub.join(&chart);
-    new.offer(&Frame { revision: born, svg: "<svg>new</svg>".into() });
+    new.offer(&Frame { revision: born, svg: "<svg>new</svg>".into() }, Public);
     hub.end_earlier_life(&chart, born);
     assert_eq!(sees(&mut new).await, "<svg>new</svg>");
     sees_nothing(&mut new);
+}
+
+#[tokio::test]
+async fn a_private_frame_is_seen_by_the_admitted_alone_whatever_brought_it() {
+    let Stage { hub, chart, .. } = stage();
+    let (mut stranger, mut owner) = (hub.join(&chart), hub.join(&chart));
+    owner.admit_until(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60));
+    hub.show(&chart, &frame(1, "<svg>open</svg>"), Public);
+    assert_eq!(sees(&mut stranger).await, "<svg>open</svg>");
+    // The same picture: it is the audience that changes.
+    hub.show(&chart, &frame(2, "<svg>open</svg>"), Private);
+    assert!(matches!(stranger.next().await, Seen::End(EndReason::Revoked)));
+    assert_eq!(sees(&mut owner).await, "<svg>open</svg>");
+    let mut late = hub.join(&chart);
+    assert!(late.look().is_none());
+    assert!(matches!(late.next().await, Seen::End(EndReason::Revoked)));
+}
+
+#[tokio::test]
+async fn another_life_is_not_shown_to_the_viewers_of_this_one() {
+    let Stage { hub, chart, .. } = stage();
+    let mut old = hub.join(&chart);
+    hub.show(&chart, &frame(7, "<svg>old</svg>"), Public);
+    assert_eq!(sees(&mut old).await, "<svg>old</svg>");
+    let mut new = hub.join(&chart);
+    let reborn = Revision { epoch: 2, seq: 1 };
+    new.offer(&Frame { revision: reborn, svg: "<svg>old</svg>".into() }, Public);
+    assert!(matches!(old.next().await, Seen::End(EndReason::Expired)));
+    assert_eq!(sees(&mut new).await, "<svg>old</svg>");
+}
+
+#[tokio::test]
+async fn a_picture_that_never_stands_still_does_not_hold_up_a_drain() {
+    let Stage { hub, clock, chart } = stage();
+    let mut viewer = hub.join(&chart);
+    hub.drain(Duration::from_secs(10));
+    for seq in 1.. {
+        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), Public);
+        match viewer.next().await {
+            Seen::End(EndReason::Draining) => return,
+            _ => clock.advance(Duration::from_secs(1)),
+        }
+        assert!(seq < 12, "it is still there after the drain");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use common::{Frame, SessionAddress};
+use common::{Frame, SessionAddress, api::Visibility};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -36,7 +36,12 @@ pub struct Viewer {
     room: Arc<Room>,
     scene: watch::Receiver<Scene>,
     pulse: watch::Receiver<Pulse>,
-    leave_at: Deadline,
+    /// Which life of the session it watches, once it has seen it.
+    epoch: Option<u64>,
+    /// Whether private frames are for it.
+    admitted: bool,
+    right_ends: Deadline,
+    leaves: Deadline,
     idle: bool,
     _present: TaskTrackerToken,
 }
@@ -55,34 +60,44 @@ impl Viewer {
             room,
             scene,
             pulse,
-            leave_at: Deadline::Never,
+            epoch: None,
+            admitted: false,
+            right_ends: Deadline::Never,
+            leaves: Deadline::Never,
             idle: true,
             _present: present,
         }
     }
 
     /// Tells the room what the store says; a newer frame that it shows already stays.
-    pub fn offer(&self, frame: &Frame) {
-        self.room.offer(frame, &self.hub.metrics);
+    pub fn offer(&self, frame: &Frame, visibility: Visibility) {
+        self.room.offer(frame, visibility, &self.hub.metrics);
     }
 
-    /// The frame that is shown now, if any; [`Self::next`] will not show it again.
+    /// Lets this viewer see private frames too, until `time`, when its right to watch ends.
+    pub fn admit_until(&mut self, time: OffsetDateTime) {
+        let left = (time - self.hub.clock.now()).try_into().unwrap_or(Duration::ZERO);
+        self.admitted = true;
+        self.right_ends = Deadline::At(self.hub.clock.sleep(left), EndReason::Revoked);
+    }
+
+    /// Whether the room has ended already.
+    pub fn has_ended(&self) -> bool {
+        matches!(*self.scene.borrow(), Scene::Ended(_))
+    }
+
+    /// The frame that is shown now, if it is for this viewer; [`Self::next`] will not show it
+    /// again.
     pub fn look(&mut self) -> Option<Arc<SharedFrame>> {
         let scene = self.scene.borrow_and_update().clone();
-        match scene {
-            Scene::Live(frame) => Some(frame),
-            Scene::Empty | Scene::Ended(_) => {
+        match self.meets(scene) {
+            Some(Seen::Frame(frame)) => Some(frame),
+            _ => {
                 // An end that was only looked at must still be met.
                 self.scene.mark_changed();
                 None
             }
         }
-    }
-
-    /// Ends this viewer's stream at `time`, when its right to watch ends.
-    pub fn revoke_at(&mut self, time: OffsetDateTime) {
-        let left = (time - self.hub.clock.now()).try_into().unwrap_or(Duration::ZERO);
-        self.leave_at = Deadline::At(self.hub.clock.sleep(left), EndReason::Revoked);
     }
 
     /// Waits for what is to be seen next. Frames that came meanwhile are skipped: only the
@@ -91,22 +106,9 @@ impl Viewer {
         loop {
             tokio::select! {
                 biased;
-                reason = self.leave_at.reached() => return Seen::End(reason),
-                changed = self.scene.changed() => {
-                    let scene = match changed {
-                        Ok(()) => self.scene.borrow_and_update().clone(),
-                        // The room's sender lives in `self.room`.
-                        Err(_) => return Seen::End(EndReason::Draining),
-                    };
-                    match scene {
-                        Scene::Empty => {}
-                        Scene::Live(frame) => {
-                            self.idle = false;
-                            return Seen::Frame(frame);
-                        }
-                        Scene::Ended(reason) => return Seen::End(reason),
-                    }
-                }
+                reason = self.right_ends.reached() => return Seen::End(reason),
+                reason = self.leaves.reached() => return Seen::End(reason),
+                // Before the scene: a picture that never stands still must not hold up a drain.
                 beat = self.pulse.changed() => {
                     if beat.is_err() {
                         return Seen::End(EndReason::Draining);
@@ -114,21 +116,53 @@ impl Viewer {
                     let pulse = *self.pulse.borrow_and_update();
                     if let Some(over) = pulse.draining {
                         self.leave_within(over);
-                    } else if std::mem::replace(&mut self.idle, true) {
+                    } else if std::mem::replace(&mut self.idle, true) && !self.has_news() {
                         return Seen::Quiet;
+                    }
+                }
+                changed = self.scene.changed() => {
+                    if changed.is_err() {
+                        // The room's sender lives in `self.room`.
+                        return Seen::End(EndReason::Draining);
+                    }
+                    let scene = self.scene.borrow_and_update().clone();
+                    if let Some(seen) = self.meets(scene) {
+                        self.idle = false;
+                        return seen;
                     }
                 }
             }
         }
     }
 
+    fn has_news(&self) -> bool {
+        self.scene.has_changed().unwrap_or(true)
+    }
+
+    /// What a scene is to this viewer. The last word on who sees what: whatever brought a
+    /// frame here, one of another life or for other eyes ends the stream.
+    fn meets(&mut self, scene: Scene) -> Option<Seen> {
+        match scene {
+            Scene::Empty => None,
+            Scene::Ended(reason) => Some(Seen::End(reason)),
+            Scene::Live(frame) => {
+                let epoch = *self.epoch.get_or_insert(frame.revision().epoch);
+                if epoch != frame.revision().epoch {
+                    return Some(Seen::End(EndReason::Expired));
+                }
+                if frame.visibility() == Visibility::Private && !self.admitted {
+                    return Some(Seen::End(EndReason::Revoked));
+                }
+                Some(Seen::Frame(frame))
+            }
+        }
+    }
+
     fn leave_within(&mut self, over: Duration) {
-        let leaving =
-            matches!(self.leave_at, Deadline::At(_, EndReason::Draining) | Deadline::Passed(_));
-        if !leaving {
+        if matches!(self.leaves, Deadline::Never) {
             let share = rand::random_range(DRAIN_SHARE);
             let sleep = self.hub.clock.sleep(over.mul_f64(share));
-            self.leave_at = Deadline::At(sleep, EndReason::Draining);
+            self.leaves = Deadline::At(sleep, EndReason::Draining);
         }
     }
 }

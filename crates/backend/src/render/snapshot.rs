@@ -31,12 +31,12 @@ static FONTS: Lazy<Arc<Database>> = Lazy::new(|| {
     Arc::new(fonts)
 });
 
-/// Draws `svg` as a PNG in its own size. Takes compute: call it off the async workers.
+/// Draws `svg` as a PNG in its own size. Takes compute and memory: worker processes do it.
 ///
 /// # Errors
 /// [`RenderError::Limit`] for a picture larger than [`MAX_SIDE`], [`RenderError::Render`]
 /// for one that cannot be drawn, such as one without a size.
-pub fn png(svg: &str) -> Result<Vec<u8>, RenderError> {
+pub(super) fn png(svg: &str) -> Result<Vec<u8>, RenderError> {
     let options = Options {
         font_family: "DejaVu Sans".to_owned(),
         fontdb: FONTS.clone(),

@@ -1,16 +1,23 @@
 //! Is it a picture? Well-formed XML with one `svg` root, in the form that is sent.
 
+use std::borrow::Cow;
+
 use roxmltree::{Document, ParsingOptions};
 
-use super::Position;
+use serde::{Deserialize, Serialize};
 
-const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
+use super::{
+    Limit, Position, RenderError,
+    clean::{self, Refusal},
+};
+
+pub(super) const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
 
 /// Nodes that a picture may have: far more than a browser draws smoothly.
 const MAX_NODES: u32 = 200_000;
 
 /// Why a result is not a picture.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum SvgFault {
     /// Nothing but white space.
     #[error("the template rendered to nothing")]
@@ -26,20 +33,64 @@ pub enum SvgFault {
         /// Where in the result.
         at: Position,
     },
+    /// A reference to a character that there is not.
+    #[error("the result is not well-formed XML: &#{0}; is no character")]
+    Reference(String),
     /// Well-formed, and something else.
     #[error("the root element is <{0}>, not <svg xmlns=\"{SVG_NAMESPACE}\">")]
     Root(String),
 }
 
 /// Checks a rendered result and returns what is to be sent: without white space around it,
-/// without a byte order mark and without an XML declaration, which could contradict the
-/// encoding that it is sent in.
-pub(super) fn check(result: &[u8]) -> Result<&str, SvgFault> {
+/// without a byte order mark, without an XML declaration, which could contradict the encoding
+/// that it is sent in, and without what could run or load.
+pub(super) fn picture(result: &[u8]) -> Result<Cow<'_, str>, RenderError> {
+    let text = without_dress(result)?;
+    let document = parse(text)?;
+    let picture = clean::clean(text, &document).map_err(|refusal| match refusal {
+        Refusal::Depth(depth) => RenderError::Limit(Limit::Depth(depth)),
+        Refusal::Drawn(drawn) => RenderError::Limit(Limit::Drawn(drawn)),
+        Refusal::Name(at) => {
+            let at = document.text_pos_at(at);
+            let at = Position { line: at.row as usize, column: at.col as usize };
+            SvgFault::Xml { message: "a name or namespace that browsers refuse".to_owned(), at }
+                .into()
+        }
+    })?;
+    match bad_reference(&picture) {
+        None => Ok(picture),
+        Some(reference) => Err(SvgFault::Reference(reference).into()),
+    }
+}
+
+/// The first reference to a character that XML does not have (XML 1.0 §2.2), which the parser
+/// lets pass and browsers do not.
+fn bad_reference(text: &str) -> Option<String> {
+    text.split("&#").skip(1).find_map(|rest| {
+        let (digits, _) = rest.split_once(';')?;
+        let code = match digits.strip_prefix('x') {
+            Some(hex) => u32::from_str_radix(hex, 16),
+            None => digits.parse(),
+        };
+        let is_char = matches!(
+            code,
+            Ok(0x9 | 0xA | 0xD | 0x20..=0xD7FF | 0xE000..=0xFFFD | 0x1_0000..=0x10_FFFF)
+        );
+        (!is_char).then(|| digits.chars().take(16).collect())
+    })
+}
+
+fn without_dress(result: &[u8]) -> Result<&str, SvgFault> {
     let text = std::str::from_utf8(result).map_err(|_| SvgFault::Encoding)?;
     let text = text.trim_start_matches('\u{feff}').trim();
+    let text = without_declaration(text);
     if text.is_empty() {
         return Err(SvgFault::Empty);
     }
+    Ok(text)
+}
+
+fn parse(text: &str) -> Result<Document<'_>, SvgFault> {
     let options =
         ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| {
@@ -53,7 +104,7 @@ pub(super) fn check(result: &[u8]) -> Result<&str, SvgFault> {
     if root.tag_name().name() != "svg" || root.tag_name().namespace() != Some(SVG_NAMESPACE) {
         return Err(SvgFault::Root(root.tag_name().name().chars().take(64).collect()));
     }
-    Ok(without_declaration(text))
+    Ok(document)
 }
 
 fn explain(error: &roxmltree::Error) -> String {
@@ -73,7 +124,9 @@ fn explain(error: &roxmltree::Error) -> String {
 }
 
 fn without_declaration(text: &str) -> &str {
-    match text.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>")) {
+    let declaration =
+        text.strip_prefix("<?xml").filter(|rest| rest.starts_with(char::is_whitespace));
+    match declaration.and_then(|rest| rest.split_once("?>")) {
         Some((_, picture)) => picture.trim_start(),
         None => text,
     }
@@ -86,21 +139,24 @@ mod tests {
     const MINIMAL: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
 
     fn fault(text: &str) -> SvgFault {
-        check(text.as_bytes()).unwrap_err()
+        match picture(text.as_bytes()) {
+            Err(RenderError::NotSvg(fault)) => fault,
+            other => panic!("{text}: {other:?}"),
+        }
     }
 
     #[test]
     fn pictures_pass_as_they_are() {
-        assert_eq!(check(MINIMAL.as_bytes()), Ok(MINIMAL));
+        assert_eq!(picture(MINIMAL.as_bytes()).unwrap(), MINIMAL);
         let prefixed = "<s:svg xmlns:s=\"http://www.w3.org/2000/svg\"/>";
-        assert_eq!(check(prefixed.as_bytes()), Ok(prefixed));
+        assert_eq!(picture(prefixed.as_bytes()).unwrap(), prefixed);
     }
 
     #[test]
     fn what_could_trip_a_browser_before_the_root_is_taken_off() {
         let dressed = format!("\u{feff}<?xml version=\"1.0\" encoding=\"UTF-16\"?>\n{MINIMAL}\n\n");
-        assert_eq!(check(dressed.as_bytes()), Ok(MINIMAL));
-        assert_eq!(check(format!("\n  {MINIMAL}").as_bytes()), Ok(MINIMAL));
+        assert_eq!(picture(dressed.as_bytes()).unwrap(), MINIMAL);
+        assert_eq!(picture(format!("\n  {MINIMAL}").as_bytes()).unwrap(), MINIMAL);
     }
 
     #[test]
@@ -130,6 +186,20 @@ mod tests {
         ] {
             assert!(matches!(fault(&broken), SvgFault::Xml { .. }), "{broken}");
         }
+    }
+
+    #[test]
+    fn references_are_to_characters_that_there_are() {
+        let with =
+            |reference: &str| MINIMAL.replace("/>", &format!("><text>{reference}</text></svg>"));
+        for fine in ["&#65;", "&#x1F3A8;", "&#xFFFD;", "&#9;"] {
+            assert!(picture(with(fine).as_bytes()).is_ok(), "{fine}");
+        }
+        for bad in ["&#xD800;", "&#x110000;", "&#xFFFE;", "&#0;", "&#11;", "&#x99999999999;"] {
+            assert!(picture(with(bad).as_bytes()).is_err(), "{bad}");
+        }
+        let dressed = format!("<?xml\nversion='1.0'?>{MINIMAL}<?xml\n?>");
+        assert!(picture(dressed.as_bytes()).map_or(true, |svg| svg == MINIMAL));
     }
 
     #[test]

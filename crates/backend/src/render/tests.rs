@@ -1,11 +1,16 @@
-use super::*;
+use super::{engine::Engine, *};
 use serde_json::json;
 
 const OPEN: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\">";
 
-fn renderer() -> Arc<Renderer> {
-    let limits = RenderLimits { template_bytes: 1000, output_bytes: 2000, parallel: 2 };
-    Renderer::new(limits, Arc::default())
+fn engine() -> Engine {
+    Engine::new(RenderLimits {
+        template_bytes: 1000,
+        output_bytes: 2000,
+        memory_bytes: 1 << 30,
+        compute: Duration::from_secs(1),
+        parallel: 1,
+    })
 }
 
 fn args(value: serde_json::Value) -> Args {
@@ -17,15 +22,15 @@ fn args(value: serde_json::Value) -> Args {
 
 fn draw(body: &str, value: serde_json::Value) -> Result<String, RenderError> {
     let template = format!("{OPEN}{body}</svg>");
-    renderer()
-        .render_here(&template, &args(value))
-        .map(|svg| svg[OPEN.len()..].replace("</svg>", ""))
+    engine()
+        .draw(&template, &args(value))
+        .map(|drawn| drawn.svg[OPEN.len()..].replace("</svg>", ""))
 }
 
 #[test]
 fn args_are_escaped_in_text_and_in_attributes() {
     let hostile = json!({"v": "<script>\"'&</script>"});
-    let text = draw("<text a=\"{{ v }}\">{{ v }}</text>", hostile).unwrap();
+    let text = draw("<text data-a=\"{{ v }}\">{{ v }}</text>", hostile).unwrap();
     assert!(!text.contains("<script"), "{text}");
     assert_eq!(text.matches("&lt;script&gt;").count(), 2, "{text}");
 }
@@ -75,23 +80,32 @@ fn a_fault_in_a_template_has_a_place() {
 
 #[test]
 fn limits_are_limits() {
-    let long = format!("<!--{}-->", "x".repeat(1000));
-    assert_eq!(draw(&long, json!({})), Err(RenderError::Limit(Limit::TemplateBytes(1000))));
     let flood = "{% for i in range(end=1000) %}<a/>{% endfor %}";
     assert_eq!(draw(flood, json!({})), Err(RenderError::Limit(Limit::OutputBytes(2000))));
 }
 
-#[tokio::test]
-async fn a_template_is_compiled_once() {
-    let metrics = Arc::new(Metrics::default());
-    let limits = RenderLimits { template_bytes: 1000, output_bytes: 2000, parallel: 2 };
-    let renderer = Renderer::new(limits, metrics.clone());
-    let template: Arc<str> = format!("{OPEN}{{{{ v }}}}</svg>").into();
+#[test]
+fn a_template_is_compiled_once() {
+    let (engine, template) = (engine(), format!("{OPEN}{{{{ v }}}}</svg>"));
     for v in 0..10 {
-        let svg = renderer.render(template.clone(), args(json!({ "v": v })).into()).await.unwrap();
-        assert!(svg.contains(&v.to_string()));
+        let drawn = engine.draw(&template, &args(json!({ "v": v }))).unwrap();
+        assert!(drawn.svg.contains(&v.to_string()));
+        assert_eq!(drawn.compiled, v == 0);
     }
-    let page = metrics.to_text().unwrap();
-    assert!(page.contains("easel_compilations_total 1\n"), "{page}");
-    assert!(page.contains("easel_renders_total 10\n"), "{page}");
+}
+
+#[test]
+fn an_unknown_name_has_a_place_too() {
+    for body in [
+        "\n{{ 1 | nope }}",
+        "\n{{ nope(a=1) }}",
+        "\n{% if 1 is nope %}{% endif %}",
+        "\n{{ <Nope /> }}",
+    ] {
+        let Err(RenderError::Template { at: Some(at), message }) = draw(body, json!({})) else {
+            panic!("{body}")
+        };
+        assert_eq!(at.line, 2, "{body}");
+        assert!(message.starts_with("Unknown") && !message.contains('\n'), "{message}");
+    }
 }

@@ -1,15 +1,18 @@
 //! Who may watch: a pure decision.
 
 use common::api::Visibility;
+use time::OffsetDateTime;
 
 use crate::{store::StoredSession, token::Identity};
 
 /// Why someone may not watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// Nobody has said who is asking.
+    #[error("a token is needed")]
     Anonymous,
     /// The session is someone else's.
+    #[error("this belongs to someone else")]
     Stranger,
 }
 
@@ -18,8 +21,8 @@ pub enum Denied {
 pub enum Right {
     /// As long as the session lasts.
     Lasting,
-    /// As long as the token lasts.
-    WithToken,
+    /// As long as the token lasts: until then.
+    Until(OffsetDateTime),
 }
 
 /// Whether `caller` may watch `session`.
@@ -33,7 +36,7 @@ pub fn may_watch(session: &StoredSession, caller: Option<&Identity>) -> Result<R
     match caller {
         None => Err(Denied::Anonymous),
         Some(caller) if session.address.owner.as_ref() == Some(&caller.user) => {
-            Ok(Right::WithToken)
+            Ok(Right::Until(caller.expires_at))
         }
         Some(_) => Err(Denied::Stranger),
     }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Sessions;
+use super::{SessionError, Sessions};
 use crate::encode::EndReason;
 
 /// How often the store is asked. A stream outlives its session by no more than this.
@@ -24,7 +24,11 @@ impl Sessions {
                 Ok(expired) if expired.is_empty() => return,
                 Ok(expired) => {
                     for address in expired {
-                        self.hub.end(&address, EndReason::Expired);
+                        let _turn = self.turns.take(&address).await;
+                        // Its next life may have begun meanwhile, with viewers of its own.
+                        if matches!(self.get(&address).await, Err(SessionError::NotFound)) {
+                            self.hub.end(&address, EndReason::Expired);
+                        }
                     }
                 }
                 // Reads take no notice of expired sessions, so a late sweep shows nobody a

@@ -54,23 +54,11 @@ pub fn get(name: &str) -> Option<&'static Template> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::{RenderLimits, Renderer, snapshot};
-    use std::sync::Arc;
 
     #[test]
-    fn every_template_of_the_gallery_renders_with_its_sample_args() {
-        let limits = RenderLimits { template_bytes: 65_536, output_bytes: 524_288, parallel: 1 };
-        let renderer = Renderer::new(limits, Arc::default());
+    fn every_template_of_the_gallery_has_its_sample_args() {
         let files = Files::iter().filter(|file| file.ends_with(TEMPLATE_SUFFIX)).count();
         assert_eq!(all().len(), files, "a template has no readable .json beside it");
         assert!(files >= 6);
-        for template in all() {
-            let svg = renderer
-                .render_here(&template.template, &template.args)
-                .unwrap_or_else(|error| panic!("{}: {error}", template.name));
-            let png =
-                snapshot::png(&svg).unwrap_or_else(|error| panic!("{}: {error}", template.name));
-            assert!(png.starts_with(b"\x89PNG"));
-        }
     }
 }

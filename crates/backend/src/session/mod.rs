@@ -7,25 +7,34 @@ pub mod access;
 mod change;
 mod expiry;
 pub mod gallery;
+mod turns;
 
 use std::sync::Arc;
 
 use common::{
-    Revision, SessionAddress, SessionId, UserId,
-    api::{Args, CreateSession, UpdateSession, Visibility},
+    Frame, Revision, SessionAddress, SessionId, UserId,
+    api::{Args, CreateSession, UpdateSession},
 };
 
+use tokio::task::JoinError;
+
 pub use self::change::{ArgsChange, Change, ChangeError};
+use self::{
+    access::{Denied, Right},
+    turns::Turns,
+};
 use crate::{
     clock::Clock,
     config::Lifetimes,
     encode::EndReason,
     hub::{Hub, Viewer},
-    render::{RenderError, Renderer, snapshot},
+    lifecycle::Lifecycle,
+    render::{RenderError, Renderer},
     store::{
         Creation, Drawing, ListPosition, ListedSession, Outcome, SessionStore, StoreError,
         StoredSession,
     },
+    token::Identity,
 };
 
 /// Why a session could not be created, changed or watched.
@@ -49,9 +58,15 @@ pub enum SessionError {
     /// There is no picture.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// It is not for this caller.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A defect: the work panicked.
+    #[error("the work was not done: {0}")]
+    Defect(#[from] JoinError),
 }
 
 /// What a write expects to find (RFC 9110 §13.1.1).
@@ -80,18 +95,45 @@ pub struct Sessions {
     renderer: Arc<Renderer>,
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
+    lifecycle: Lifecycle,
+    turns: Arc<Turns>,
 }
 
 impl Sessions {
-    /// Sessions that are kept in `store` and shown by `hub`.
+    /// Sessions that are kept in `store` and shown by `hub`. What is begun is finished within
+    /// `lifecycle`.
     pub fn new(
         store: Arc<dyn SessionStore>,
         hub: Arc<Hub>,
         renderer: Arc<Renderer>,
         clock: Arc<dyn Clock>,
         lifetimes: Lifetimes,
-    ) -> Self {
-        Self { store, hub, renderer, clock, lifetimes }
+        lifecycle: Lifecycle,
+    ) -> Arc<Self> {
+        let turns = Arc::default();
+        Arc::new(Self { store, hub, renderer, clock, lifetimes, lifecycle, turns })
+    }
+
+    /// Does `work` on a session in turn, and to its end: between what is stored and what is
+    /// shown there must be no caller that can go away.
+    async fn in_turn<T, W>(
+        self: &Arc<Self>,
+        address: &SessionAddress,
+        work: impl FnOnce(Arc<Self>) -> W,
+    ) -> Result<T, SessionError>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, SessionError>> + Send + 'static,
+    {
+        // Waiting may be given up; the work may not.
+        let turn = self.turns.take(address).await;
+        let work = work(self.clone());
+        self.lifecycle
+            .complete(async move {
+                let _turn = turn;
+                work.await
+            })
+            .await?
     }
 
     /// Draws and stores a new session.
@@ -99,35 +141,43 @@ impl Sessions {
     /// # Errors
     /// See [`SessionError`]; nothing is stored then.
     pub async fn create(
-        &self,
+        self: &Arc<Self>,
         owner: Option<UserId>,
         id: SessionId,
         request: CreateSession,
     ) -> Result<(SessionAddress, Revision), SessionError> {
         let address = SessionAddress { owner, id };
-        let now = self.clock.now();
         let lifetime =
-            change::lifetime(request.ttl_seconds, request.expire.as_deref(), self.lifetimes)?
-                .unwrap_or(self.lifetimes.default);
-        let visibility =
-            change::visibility(&address, request.visibility)?.unwrap_or(Visibility::Public);
+            change::lifetime(request.ttl_seconds, request.expire.as_deref(), self.lifetimes)?;
+        let visibility = change::visibility(&address, request.visibility)?;
         let (template, args) =
             change::picture(request.template, request.template_name, request.args)?;
-        // Asked before rendering, so that a taken name costs no render; the store decides.
-        if self.store.get(&address, now).await?.is_some() {
-            return Err(SessionError::Exists);
-        }
-        let svg = self.renderer.render(template.clone(), args.clone()).await?;
-        let drawing = Drawing { template, args, svg, visibility, expires_at: now + lifetime };
-        match self.store.create(&address, &drawing, now).await? {
-            Creation::Created(revision) => {
-                // Someone may still be looking at an earlier life that has just expired, and
-                // need not have a right to see this one.
-                self.hub.end_earlier_life(&address, revision);
-                Ok((address, revision))
+        let place = address.clone();
+        let work = |this: Arc<Self>| async move {
+            let now = this.clock.now();
+            // Asked before rendering, so that a taken name costs no render; the store decides.
+            if this.store.get(&place, now).await?.is_some() {
+                return Err(SessionError::Exists);
             }
-            Creation::Taken => Err(SessionError::Exists),
-        }
+            let svg = this.renderer.render(&template, &args).await?;
+            let drawing = Drawing {
+                template,
+                args,
+                svg,
+                visibility: visibility.unwrap_or_default(),
+                expires_at: now + lifetime.unwrap_or(this.lifetimes.default),
+            };
+            match this.store.create(&place, &drawing, now).await? {
+                Creation::Created(revision) => {
+                    // Someone may still be looking at an earlier life that has just expired.
+                    this.hub.end_earlier_life(&place, revision);
+                    Ok(revision)
+                }
+                Creation::Taken => Err(SessionError::Exists),
+            }
+        };
+        let revision = self.in_turn(&address, work).await?;
+        Ok((address, revision))
     }
 
     /// The session, if it lives.
@@ -144,44 +194,39 @@ impl Sessions {
     /// # Errors
     /// See [`SessionError`]; nothing has changed then.
     pub async fn change(
-        &self,
+        self: &Arc<Self>,
         address: &SessionAddress,
-        expected: &Expectation,
+        expected: Expectation,
         request: Change,
     ) -> Result<Revision, SessionError> {
         let request = request.check(address, self.lifetimes)?;
-        loop {
-            let now = self.clock.now();
-            let before = self.get(address).await?;
-            if !expected.admits(before.revision) {
-                return Err(SessionError::Changed);
-            }
-            let mut drawing = request.applied_to(&before.drawing, now);
-            if drawing.template != before.drawing.template || drawing.args != before.drawing.args {
-                let (template, args) = (drawing.template.clone(), drawing.args.clone());
-                drawing.svg = self.renderer.render(template, args).await?;
-            }
-            match self.store.update(address, before.revision, &drawing, now).await? {
-                Outcome::Done(revision) => {
-                    let after = StoredSession { revision, drawing, ..before.clone() };
-                    self.show(&before, &after);
-                    return Ok(revision);
+        let place = address.clone();
+        let work = |this: Arc<Self>| async move {
+            // Writers on this node take turns, so only another node can make this go round.
+            loop {
+                let now = this.clock.now();
+                let before = this.get(&place).await?;
+                if !expected.admits(before.revision) {
+                    return Err(SessionError::Changed);
                 }
-                Outcome::Stale => {}
-                Outcome::Gone => return Err(SessionError::NotFound),
+                let mut drawing = request.applied_to(&before.drawing, now);
+                if drawing.template != before.drawing.template
+                    || drawing.args != before.drawing.args
+                {
+                    drawing.svg = this.renderer.render(&drawing.template, &drawing.args).await?;
+                }
+                match this.store.update(&place, before.revision, &drawing, now).await? {
+                    Outcome::Done(revision) => {
+                        let frame = Frame { revision, svg: drawing.svg };
+                        this.hub.show(&place, &frame, drawing.visibility);
+                        return Ok(revision);
+                    }
+                    Outcome::Stale => {}
+                    Outcome::Gone => return Err(SessionError::NotFound),
+                }
             }
-        }
-    }
-
-    fn show(&self, before: &StoredSession, after: &StoredSession) {
-        let closed = before.drawing.visibility == Visibility::Public
-            && after.drawing.visibility == Visibility::Private;
-        if closed {
-            // Whoever may still watch comes back with proof of it.
-            self.hub.end(&after.address, EndReason::Revoked);
-        } else {
-            self.hub.show(&after.address, &after.frame());
-        }
+        };
+        self.in_turn(address, work).await
     }
 
     /// Deletes a session and ends its streams.
@@ -189,29 +234,29 @@ impl Sessions {
     /// # Errors
     /// See [`SessionError`].
     pub async fn delete(
-        &self,
+        self: &Arc<Self>,
         address: &SessionAddress,
-        expected: &Expectation,
+        expected: Expectation,
     ) -> Result<(), SessionError> {
-        loop {
-            let now = self.clock.now();
-            let revision = match expected {
-                Expectation::Anything => None,
-                Expectation::OneOf(_) => Some(self.get(address).await?.revision),
-            };
-            if revision.is_some_and(|revision| !expected.admits(revision)) {
-                return Err(SessionError::Changed);
-            }
-            match self.store.delete(address, revision, now).await? {
-                Outcome::Done(()) => {
-                    self.hub.end(address, EndReason::Deleted);
-                    return Ok(());
+        let place = address.clone();
+        let work = |this: Arc<Self>| async move {
+            loop {
+                let revision = this.get(&place).await?.revision;
+                if !expected.admits(revision) {
+                    return Err(SessionError::Changed);
                 }
-                // Changed since it was looked at: look again.
-                Outcome::Stale => {}
-                Outcome::Gone => return Err(SessionError::NotFound),
+                match this.store.delete(&place, Some(revision), this.clock.now()).await? {
+                    Outcome::Done(()) => {
+                        this.hub.end(&place, EndReason::Deleted);
+                        return Ok(());
+                    }
+                    // Changed by another node since it was looked at: look again.
+                    Outcome::Stale => {}
+                    Outcome::Gone => return Err(SessionError::NotFound),
+                }
             }
-        }
+        };
+        self.in_turn(address, work).await
     }
 
     /// A page of a user's sessions, newest first, and whether there are more.
@@ -235,19 +280,29 @@ impl Sessions {
         self.hub.viewers(address)
     }
 
-    /// A place from which to watch a session that was just read. Nothing is missed: what
-    /// was shown meanwhile is newer and wins.
+    /// The session as it is now, and a place from which `caller` watches it. Nothing is
+    /// missed: what was shown since is newer and wins.
     ///
     /// # Errors
-    /// [`SessionError`], also when the session went away meanwhile.
+    /// See [`SessionError`].
     pub async fn watch(
         &self,
         address: &SessionAddress,
+        caller: Option<&Identity>,
     ) -> Result<(Viewer, StoredSession), SessionError> {
-        let viewer = self.hub.join(address);
-        let session = self.get(address).await?;
-        viewer.offer(&session.frame());
-        Ok((viewer, session))
+        loop {
+            let mut viewer = self.hub.join(address);
+            let session = self.get(address).await?;
+            match access::may_watch(&session, caller)? {
+                Right::Lasting => {}
+                Right::Until(time) => viewer.admit_until(time),
+            }
+            viewer.offer(&session.frame(), session.drawing.visibility);
+            // The room may have ended with an earlier life of what was read just now.
+            if !viewer.has_ended() {
+                return Ok((viewer, session));
+            }
+        }
     }
 
     /// The current picture of a session as a PNG.
@@ -255,23 +310,15 @@ impl Sessions {
     /// # Errors
     /// [`SessionError::Render`] when it cannot be drawn.
     pub async fn snapshot(&self, session: &StoredSession) -> Result<Vec<u8>, SessionError> {
-        let svg = session.drawing.svg.clone();
-        match tokio::task::spawn_blocking(move || snapshot::png(&svg)).await {
-            Ok(png) => Ok(png?),
-            Err(panic) => {
-                tracing::error!(%panic, session = %session.address, "the PNG renderer panicked");
-                let message = "the picture cannot be drawn as PNG".to_owned();
-                Err(RenderError::Render { message, at: None }.into())
-            }
-        }
+        Ok(self.renderer.snapshot(&session.drawing.svg).await?)
     }
 
     /// Renders without storing.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub async fn render(&self, template: String, args: Args) -> Result<Arc<str>, RenderError> {
-        self.renderer.render(template.into(), Arc::new(args)).await
+    pub async fn render(&self, template: &str, args: &Args) -> Result<Arc<str>, RenderError> {
+        self.renderer.render(template, args).await
     }
 
     /// Seconds that a session still has.

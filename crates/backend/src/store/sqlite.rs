@@ -4,7 +4,12 @@
 //! read, undisturbed by it. `synchronous = FULL`: what was acknowledged survives the
 //! machine's end, not only the process's.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use common::{
@@ -54,7 +59,8 @@ impl SqliteStore {
     /// When the file cannot be created, opened or migrated.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
         if let Some(directory) = file.parent() {
-            fs::create_dir_all(directory).map_err(unavailable)?;
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(directory).map_err(unavailable)?;
         }
         private_file(file).map_err(unavailable)?;
         let options = SqliteConnectOptions::new()
@@ -78,10 +84,14 @@ impl SqliteStore {
     }
 }
 
-/// Creates the file, if need be, before SQLite does so with everyone's permissions.
+/// Creates the file, if need be, before SQLite does so with everyone's permissions, and takes
+/// them from a file that has them already.
 fn private_file(file: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file).map(drop)
+    let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
 }
 
 #[async_trait]

@@ -73,6 +73,9 @@ pub enum KeyringError {
     /// The store had a ring and has none now. A new one must not replace it in silence.
     #[error("the keyring is gone from the store")]
     Lost,
+    /// A key that was revoked stays so.
+    #[error("the key {0} was revoked and cannot be used again")]
+    Revoked(String),
     /// Another process changed the ring at the same time.
     #[error("the keyring was changed by someone else meanwhile; try again")]
     Raced,
@@ -234,7 +237,11 @@ impl Keyring {
         let stored = self.store.load().await?.ok_or(KeyringError::Lost)?;
         if stored.generation > self.keys().generation {
             let keys = Arc::new(Keys::read(&stored)?);
-            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+            let mut current = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+            // Another look may have brought a newer ring meanwhile.
+            if keys.generation > current.generation {
+                *current = keys;
+            }
         }
         Ok(())
     }
@@ -263,6 +270,9 @@ impl Keyring {
             Some(at) => ring.keys.remove(at),
             None => RingKey::new(key, self.clock.now()),
         };
+        if entry.state == KeyState::Revoked {
+            return Err(KeyringError::Revoked(entry.kid));
+        }
         entry.state = KeyState::Active;
         for other in &mut ring.keys {
             if other.state == KeyState::Active {

@@ -86,6 +86,8 @@ codes! {
     Internal = "INTERNAL", 500, "Something went wrong on the server";
     /// The store cannot be reached.
     StoreUnavailable = "STORE_UNAVAILABLE", 503, "The store cannot be reached";
+    /// No picture can be rendered now.
+    RenderUnavailable = "RENDER_UNAVAILABLE", 503, "Rendering does not work now";
     /// A part of the server that it needs does not work; the errors name it.
     NotReady = "NOT_READY", 503, "The server is not ready";
     /// The server is stopping.

@@ -9,7 +9,8 @@ use axum::{
 };
 use common::api::Args;
 use mime::Mime;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio_stream::StreamExt;
 
 use crate::{
@@ -108,25 +109,39 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // Whether it is JSON at all is asked first: to the typed parser some values of a wrong
     // type are faults of syntax, and a list is an object whose members have no names.
-    serde_json::from_slice::<IgnoredAny>(bytes)
-        .map_err(|error| ApiError::InvalidJson { detail: format!("not valid JSON: {error}") })?;
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| ApiError::InvalidJson {
+        detail: format!("not valid JSON (line {}, column {})", error.line(), error.column()),
+    })?;
+    if !value.is_object() {
         let detail = "the body must be a JSON object".to_owned();
         return Err(ApiError::Invalid { pointer: String::new(), detail });
     }
+    // Read again from the text: the value has forgotten which members were there twice.
     let mut json = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let detail = match error.inner().classify() {
-            serde_json::error::Category::Data => without_position(&error.inner().to_string()),
-            _ => "has a value of the wrong type".to_owned(),
-        };
-        ApiError::Invalid { pointer: pointer(error.path(), &detail), detail }
+        let message = error.inner().to_string();
+        ApiError::Invalid { pointer: pointer(error.path(), &message), detail: explain(&message) }
     })
 }
 
-/// The parser ends its sentences with a position that the pointer says better.
-fn without_position(message: &str) -> String {
-    message.rsplit_once(" at line ").map_or(message, |(words, _)| words).to_owned()
+/// The longest name that an answer repeats, in characters.
+const MAX_NAME: usize = 64;
+
+/// What the typed parser means, in words of our own: its messages speak of our types, and
+/// repeat whatever was sent.
+fn explain(message: &str) -> String {
+    let known = message.split_once(", expected ").map(|(_, known)| {
+        known.rsplit_once(" at line ").map_or(known, |(known, _)| known).to_owned()
+    });
+    match (message.split(' ').next(), known) {
+        (Some("unknown"), Some(known)) if message.starts_with("unknown field") => {
+            format!("there is no such field; expected {known}")
+        }
+        (Some("unknown"), Some(known)) => format!("there is no such value; expected {known}"),
+        (Some("missing"), _) => "is needed".to_owned(),
+        (Some("duplicate"), _) => "is there twice".to_owned(),
+        _ => "has a value of the wrong type".to_owned(),
+    }
 }
 
 /// The path of a fault as a JSON pointer (RFC 6901). A field that is unknown or missing is
@@ -136,6 +151,7 @@ fn pointer(path: &serde_path_to_error::Path, message: &str) -> String {
     let mut pointer = String::new();
     let mut push = |name: &str| {
         pointer.push('/');
+        let name: String = name.chars().take(MAX_NAME).collect();
         pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
     };
     let mut last = None;
@@ -198,10 +214,37 @@ mod tests {
 
     #[test]
     fn what_is_no_json_says_where() {
-        for text in ["", "{", "{}{}", "{\"args\":}", "\u{0}", "hello", "{\"args\": {\"a\": 01}}"] {
+        let deep = format!("{{\"args\": {{\"a\": {}1{}}}}}", "[".repeat(200), "]".repeat(200));
+        for text in [
+            "",
+            "{",
+            "{}{}",
+            "{\"args\":}",
+            "\u{0}",
+            "hello",
+            "{\"args\": {\"a\": 01}}",
+            r#"{"template": "\ud800"}"#,
+            r#"{"args": {"a": 1e999}}"#,
+            deep.as_str(),
+        ] {
             let (kind, detail) = fault(text);
             assert_eq!(kind, "not JSON", "{text}");
-            assert!(detail.contains("line 1"), "{detail}");
+            assert!(detail.starts_with("not valid JSON (line"), "{detail}");
+        }
+        let latin1 = parse::<CreateSession>(b"{\"template\": \"\xe4\"}");
+        assert!(matches!(latin1, Err(ApiError::InvalidJson { .. })));
+    }
+
+    #[test]
+    fn an_answer_does_not_repeat_what_was_sent_at_length() {
+        let long = "x".repeat(100_000);
+        for text in [
+            format!(r#"{{"{long}": 1}}"#),
+            format!(r#"{{"ttl_seconds": "{long}"}}"#),
+            format!(r#"{{"visibility": "{long}"}}"#),
+        ] {
+            let (pointer, detail) = fault(&text);
+            assert!(pointer.len() + detail.len() < 300, "{pointer} {detail}");
         }
     }
 }

@@ -14,10 +14,7 @@ use crate::{
     config::Config,
     http::{App, error::ApiError},
     hub::Viewer,
-    session::{
-        SessionError, Sessions,
-        access::{self, Denied, Right},
-    },
+    session::{SessionError, Sessions},
     store::StoredSession,
 };
 
@@ -28,10 +25,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // Segments that are not UTF-8 name nothing that could exist here.
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| ApiError::NotFound)?;
-        Ok(Self(params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+        // Segments that are not UTF-8 stay out: to whoever asks for them they are empty, and so
+        // no valid name.
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        Ok(Self(
+            params
+                .iter()
+                .flatten()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        ))
     }
 }
 
@@ -139,23 +142,12 @@ impl FromRequestParts<App> for Readable {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, app).await?;
         let segments = Segments::from_request_parts(parts, app).await?;
-        let Some((address, suffix)) = address(&segments, app) else {
-            return Ok(Self(Err(SessionError::NotFound)));
-        };
-        let (mut viewer, session) = match Arc::<Sessions>::from_ref(app).watch(&address).await {
+        let (address, suffix) = address(&segments, app).ok_or(SessionError::NotFound)?;
+        let sessions = Arc::<Sessions>::from_ref(app);
+        let (viewer, session) = match sessions.watch(&address, caller.as_ref()).await {
             Ok(watched) => watched,
             Err(error) => return Ok(Self(Err(error))),
         };
-        match access::may_watch(&session, caller.as_ref()) {
-            Ok(Right::Lasting) => {}
-            Ok(Right::WithToken) => {
-                if let Some(caller) = &caller {
-                    viewer.revoke_at(caller.expires_at);
-                }
-            }
-            Err(Denied::Anonymous) => return Err(ApiError::AuthRequired),
-            Err(Denied::Stranger) => return Err(ApiError::Forbidden),
-        }
         Ok(Self(Ok(ReadableSession { session, viewer, suffix })))
     }
 }

@@ -1,0 +1,164 @@
+use super::*;
+
+const OPEN: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" xmlns:h=\"http://www.w3.org/1999/xhtml\">";
+
+fn cleaned(body: &str) -> Result<String, Refusal> {
+    let text = format!("{OPEN}{body}</svg>");
+    let document = Document::parse(&text).unwrap_or_else(|error| panic!("{body}: {error}"));
+    let clean = clean(&text, &document)?;
+    Document::parse(&clean).unwrap_or_else(|error| panic!("{body} became {clean}: {error}"));
+    let inside = clean.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix("</svg>"));
+    Ok(inside.unwrap_or(&clean).to_owned())
+}
+
+fn stays(body: &str) {
+    assert_eq!(cleaned(body).as_deref(), Ok(body));
+}
+
+fn becomes(body: &str, clean: &str) {
+    assert_eq!(cleaned(body).as_deref(), Ok(clean), "{body}");
+}
+
+#[test]
+fn harmless_pictures_come_through_to_the_letter() {
+    for body in [
+        "<rect width='5' height='5' fill='url(#g)' transform='rotate(45 2 2)'/>",
+        "<defs><linearGradient id='g'><stop offset='0' stop-color='rgb(1,2,3)'/></linearGradient></defs>",
+        "<filter id='f'><feGaussianBlur stdDeviation='2'/><feDropShadow dx='1'/></filter>",
+        "<clipPath id='c'><circle r='3'/></clipPath><g clip-path=\"url('#c')\" mask='none'/>",
+        "<style>@keyframes a{from{opacity:0}to{opacity:1}} .x{animation:a 2s;fill:url(#g);filter:drop-shadow(0 1px 2px rgba(0,0,0,.4))} @media (prefers-color-scheme:dark){.x:not(.y){color:var(--c)}}</style>",
+        "<circle r='3'><animate attributeName='r' values='1;2;1' dur='2s' repeatCount='indefinite'/></circle>",
+        "<animateTransform attributeName='transform' type='rotate' from='0' to='360' dur='1s'/>",
+        "<image href='data:image/png;base64,iVBORw0KGgo=' width='1' height='1'/>",
+        "<style>@font-face{font-family:F;src:url(data:font/woff2;base64,d09GMg==) format(\"woff2\")}</style>",
+        "<a href='https://example.org/' target='_blank'><text>a &lt; b &amp; c</text></a>",
+        "<symbol id='s'><path d='M0 0h1'/></symbol><use href='#s' x='3'/><use xlink:href='#s'/>",
+        "<text xml:space='preserve' style='font:600 12px sans-serif'>x<tspan dy='1'>y</tspan></text>",
+        "<!-- a plain comment --><title>A title</title><desc>About</desc>",
+        "<g data-value='1' aria-label='x' role='img' class='a b'/>",
+    ] {
+        stays(body);
+    }
+}
+
+#[test]
+fn what_runs_is_cut() {
+    for (body, clean) in [
+        ("<script>alert(1)</script>", ""),
+        ("<script href='https://evil/x.js'/>", ""),
+        ("<h:script>alert(1)</h:script>", ""),
+        ("<rect onload='alert(1)' width='1'/>", "<rect  width='1'/>"),
+        ("<g onclick='a()' ONCLICK='b()'/>", "<g  />"),
+        ("<foreignObject><h:body><h:iframe src='javascript:1'/></h:body></foreignObject>", ""),
+        ("<h:img src='x' onerror='alert(1)'/>", ""),
+        ("<a href='javascript:alert(1)'><text>x</text></a>", "<a ><text>x</text></a>"),
+        ("<a href='&#106;ava&#10;script:alert(1)'/>", "<a />"),
+        ("<a xlink:href=' data:text/html,x'/>", "<a />"),
+        ("<a href='vbscript:x'/>", "<a />"),
+        ("<handler type='text/javascript'>x</handler>", ""),
+        ("<set attributeName='onload' to='alert(1)'/>", ""),
+        ("<a><animate attributeName='href' values='javascript:alert(1)'/></a>", "<a></a>"),
+        ("<a><set attributeName='xlink:href' to='javascript:alert(1)'/></a>", "<a></a>"),
+        ("<animate attributeName=' href ' to='javascript:x'/>", ""),
+        ("<use href='data:image/svg+xml,x#y'/>", "<use />"),
+        ("<image href='data:image/svg+xml;base64,x'/>", "<image />"),
+    ] {
+        becomes(body, clean);
+    }
+}
+
+#[test]
+fn what_loads_is_cut() {
+    for (body, clean) in [
+        ("<image href='https://evil/x.png'/>", "<image />"),
+        ("<image href='//evil/x.png'/>", "<image />"),
+        ("<image href='x.png'/>", "<image />"),
+        ("<use href='other.svg#a'/>", "<use />"),
+        ("<feImage xlink:href='http://evil/'/>", "<feImage />"),
+        ("<rect fill='url(https://evil/#g)'/>", "<rect />"),
+        ("<rect fill='URL( \"//evil/#g\" )'/>", "<rect />"),
+        ("<rect fill='u\\72l(//evil)'/>", "<rect />"),
+        ("<rect style='fill:url(//evil)'/>", "<rect />"),
+        ("<rect style='background:image-set(\"//evil\" 1x)'/>", "<rect />"),
+        ("<rect style='behavior:url(#x)'/>", "<rect />"),
+        ("<rect cursor='url(//evil),auto'/>", "<rect />"),
+        ("<rect filter='src(\"//evil\")'/>", "<rect />"),
+        ("<style>@import '//evil';</style>", ""),
+        ("<style>@\\69mport '//evil';</style>", ""),
+        ("<style>@import/**/url(//evil);</style>", ""),
+        ("<style>a{background:url(//evil)}</style>", ""),
+        ("<style>a{background:u/**/rl(//evil)}</style>", ""),
+        ("<style>@font-face{src:url(//evil)}</style>", ""),
+        ("<style><![CDATA[a{b:url(//evil)}]]></style>", ""),
+        ("<style>@namespace url(//evil);</style>", ""),
+        (
+            "<animate attributeName='fill' values='url(//evil)'/>",
+            "<animate attributeName='fill' />",
+        ),
+        ("<rect xml:base='https://evil/'/>", "<rect />"),
+        ("<?xml-stylesheet href='//evil'?>", ""),
+        ("<g xmlns:i='urn:i' i:x='1'/>", "<g xmlns:i='urn:i' />"),
+        ("<i:g xmlns:i='urn:i'><rect/></i:g>", ""),
+    ] {
+        becomes(body, clean);
+    }
+}
+
+#[test]
+fn what_another_parser_would_read_otherwise_is_cut() {
+    for (body, clean) in [
+        ("<!--><img src=x onerror=alert(1)>-->", ""),
+        (
+            "<text><![CDATA[<img src=x onerror=alert(1)>]]></text>",
+            "<text>&lt;img src=x onerror=alert(1)&gt;</text>",
+        ),
+        ("<title><h:style>x</h:style></title>", ""),
+        ("<desc><rect/></desc>", ""),
+        ("<style>a&lt;/style&gt;&lt;img&gt;</style>", ""),
+        ("<style><g/></style>", ""),
+    ] {
+        becomes(body, clean);
+    }
+}
+
+#[test]
+fn bombs_are_counted_before_they_go_off() {
+    let layers: String = (1..20)
+        .map(|i| {
+            let uses = format!("<use href='#g{}'/>", i - 1).repeat(10);
+            format!("<g id='g{i}'>{uses}</g>")
+        })
+        .collect();
+    assert_eq!(cleaned(&format!("<g id='g0'/>{layers}")), Err(Refusal::Drawn(MAX_DRAWN)));
+    assert_eq!(cleaned("<g id='a'><use href='#a'/></g>"), Err(Refusal::Drawn(MAX_DRAWN)));
+    let patterns: String = (1..20)
+        .map(|i| {
+            let fills = format!("<rect fill='url(#p{})'/>", i - 1).repeat(10);
+            format!("<pattern id='p{i}'>{fills}</pattern>")
+        })
+        .collect();
+    assert_eq!(cleaned(&patterns), Err(Refusal::Drawn(MAX_DRAWN)));
+    let deep = format!("{}{}", "<g>".repeat(200), "</g>".repeat(200));
+    assert_eq!(cleaned(&deep), Err(Refusal::Depth(MAX_DEPTH)));
+    let many: String = "<use href='#s'/>".repeat(1000);
+    stays(&format!("<symbol id='s'><path/></symbol>{many}"));
+}
+
+#[test]
+fn names_that_only_some_parsers_take_are_refused() {
+    for body in [
+        "<g xmlns:a=''/>",
+        "<g xmlns:xmlns='u'/>",
+        "<g :x='1'/>",
+        "<g xmlns='http://www.w3.org/2000/svg' xmlns='http://www.w3.org/2000/svg'/>",
+        "<Ab:g xmlns:Ab='http://www.w3.org/2000/svg'/>",
+    ] {
+        let text = format!("{OPEN}{body}</svg>");
+        // Where the parser refuses it too, all the better.
+        if let Ok(document) = Document::parse(&text) {
+            assert!(matches!(clean(&text, &document), Err(Refusal::Name(_))), "{body}");
+        }
+    }
+    becomes("<g data-Ab='1' data-\u{1f3a8}='1'/>", "<g  />");
+    stays("<text x = '1'\n y\t=\"a>b/='\" >x</text><v:g xmlns:v='http://www.w3.org/2000/svg'/>");
+}

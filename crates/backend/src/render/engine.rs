@@ -1,0 +1,147 @@
+//! From template and args to a checked picture. Runs inside a worker process and nowhere
+//! else: what is drawn here may be hostile, and a template can make this process abort.
+
+use std::{io, sync::Arc};
+
+use common::api::Args;
+use quick_cache::{Weighter, sync::Cache};
+use sha2::{Digest, Sha256};
+use tera::{Context, ErrorKind, Kwargs, State, Tera, Value};
+
+use super::{Limit, Position, RenderError, RenderLimits, svg};
+
+/// The engine keeps templates by name; each of ours is alone in its engine.
+const NAME: &str = "template";
+
+/// Bytes of template source whose compiled form is kept.
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// How many templates that is, more or less: a hint for the cache's tables.
+const CACHE_ITEMS: usize = 1024;
+
+/// Renders templates; keeps the compiled form of those used lately.
+pub(super) struct Engine {
+    compiled: Cache<[u8; 32], Arc<Compiled>, SourceWeight>,
+    limits: RenderLimits,
+}
+
+struct Compiled {
+    tera: Tera,
+    source_bytes: usize,
+}
+
+#[derive(Clone)]
+struct SourceWeight;
+
+impl Weighter<[u8; 32], Arc<Compiled>> for SourceWeight {
+    fn weight(&self, _: &[u8; 32], compiled: &Arc<Compiled>) -> u64 {
+        // A cached template is never free, however short: its engine has tables of its own.
+        (compiled.source_bytes as u64).max(1024)
+    }
+}
+
+/// A picture, and what it took.
+pub(super) struct Drawn {
+    pub(super) svg: String,
+    /// Whether the template had to be compiled for it.
+    pub(super) compiled: bool,
+}
+
+impl Engine {
+    pub(super) fn new(limits: RenderLimits) -> Self {
+        Self { compiled: Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, SourceWeight), limits }
+    }
+
+    /// Draws: compiles the template if need be, renders it with `args`, and makes sure that
+    /// the result is a picture.
+    pub(super) fn draw(&self, template: &str, args: &Args) -> Result<Drawn, RenderError> {
+        let (template, compiled) = self.compile(template)?;
+        let context = Context::from_serialize(args).map_err(|error| render_error(&error))?;
+        let mut output = Bounded { bytes: Vec::new(), limit: self.limits.output_bytes };
+        match template.tera.render_to(NAME, &context, &mut output) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::Io(_)) => {
+                return Err(RenderError::Limit(Limit::OutputBytes(self.limits.output_bytes)));
+            }
+            Err(error) => return Err(render_error(&error)),
+        }
+        Ok(Drawn { svg: svg::picture(&output.bytes)?.into_owned(), compiled })
+    }
+
+    fn compile(&self, template: &str) -> Result<(Arc<Compiled>, bool), RenderError> {
+        // By content, so that no session can ever be served another's template.
+        let key: [u8; 32] = Sha256::digest(template).into();
+        let mut fresh = false;
+        let compiled = self.compiled.get_or_insert_with(&key, || {
+            fresh = true;
+            let mut tera = Tera::new();
+            // Every template makes XML, whatever its name.
+            tera.autoescape_on([""]);
+            // Args are always escaped; a template cannot opt out on behalf of strangers who
+            // may set them.
+            tera.register_filter("safe", refuse_safe);
+            tera.add_raw_template(NAME, template).map_err(|error| template_error(&error))?;
+            Ok::<_, RenderError>(Arc::new(Compiled { tera, source_bytes: template.len() }))
+        })?;
+        Ok((compiled, fresh))
+    }
+}
+
+fn refuse_safe(_: Value, _: Kwargs, _: &State) -> Result<Value, tera::Error> {
+    Err(tera::Error::message("`safe` is not available: what a template prints is always escaped"))
+}
+
+fn template_error(error: &tera::Error) -> RenderError {
+    let (message, at) = describe(error);
+    RenderError::Template { message, at }
+}
+
+fn render_error(error: &tera::Error) -> RenderError {
+    let (message, at) = describe(error);
+    RenderError::Render { message, at }
+}
+
+/// Longest message of the engine that is passed on, in characters: it may quote the template.
+const MAX_MESSAGE: usize = 500;
+
+fn describe(error: &tera::Error) -> (String, Option<Position>) {
+    let (message, at) = match error.kind() {
+        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
+            let span = report.span();
+            let at = Position { line: span.start_line, column: span.start_col + 1 };
+            (report.message().to_owned(), Some(at))
+        }
+        _ => reported(&error.to_string()),
+    };
+    (message.chars().take(MAX_MESSAGE).collect(), at)
+}
+
+/// Message and place from a report that the engine has drawn already: it gives some faults, such
+/// as an unknown filter, in no other form.
+fn reported(report: &str) -> (String, Option<Position>) {
+    let message = report.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let place = report.split_once(&format!("--> {NAME}:")).and_then(|(_, rest)| {
+        let mut numbers = rest.lines().next()?.split(':').map(|number| number.trim().parse());
+        Some(Position { line: numbers.next()?.ok()?, column: numbers.next()?.ok()? })
+    });
+    (message.to_owned(), place)
+}
+
+/// Takes output up to a limit, so that a flood ends where it passes it.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + more.len() > self.limit {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! The parent's side of the workers: a fixed number of processes, a queue before them, and a
+//! clock behind each.
+
+use std::{ffi::OsString, fmt, io, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    sync::{Mutex, mpsc, oneshot},
+    time::Instant,
+};
+
+use super::{
+    Limit, RenderError, RenderLimits,
+    worker::{self, Outcome, Settings, Task},
+};
+use crate::lifecycle::Lifecycle;
+
+/// Jobs that may wait; more callers wait before the queue.
+const QUEUE: usize = 256;
+
+/// A job that has not used up its compute may take this many times as long on a busy machine.
+const PATIENCE: u32 = 40;
+
+/// How long the parent waits between two looks at what a late worker has used.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Longest answer, beyond the limit of the output itself: a PNG or an error message.
+const MAX_ANSWER: usize = 128 * 1024 * 1024;
+
+/// The program that is started as a worker: usually the running one itself.
+#[derive(Debug, Clone)]
+pub struct WorkerProgram(pub PathBuf);
+
+impl WorkerProgram {
+    /// The running program.
+    ///
+    /// # Errors
+    /// When the system does not say which file that is.
+    pub fn this() -> io::Result<Self> {
+        // On Linux this link leads to the running program even when another version has
+        // taken its place on the disk.
+        let link = PathBuf::from("/proc/self/exe");
+        if link.exists() { Ok(Self(link)) } else { std::env::current_exe().map(Self) }
+    }
+}
+
+struct Job {
+    request: Vec<u8>,
+    answer: oneshot::Sender<Result<Done, RenderError>>,
+}
+
+pub(super) struct Done {
+    pub(super) bytes: Vec<u8>,
+    pub(super) compiled: bool,
+}
+
+/// The queue before the workers.
+pub(super) struct Pool {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pool")
+    }
+}
+
+impl Pool {
+    pub(super) fn start(
+        program: &WorkerProgram,
+        limits: RenderLimits,
+        lifecycle: &Lifecycle,
+    ) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..limits.parallel {
+            let desk = Desk { program: program.clone(), limits, worker: None };
+            lifecycle.spawn(desk.work(queue.clone()));
+        }
+        Self { jobs }
+    }
+
+    /// Has a job done. A caller that goes away leaves nothing behind: its job is skipped, or
+    /// done for nobody.
+    pub(super) async fn run(&self, task: Task, parts: [&[u8]; 2]) -> Result<Done, RenderError> {
+        let (answer, done) = oneshot::channel();
+        let job = Job { request: worker::message(task as u8, &parts), answer };
+        let stopped = || RenderError::Worker;
+        self.jobs.send(job).await.map_err(|_| stopped())?;
+        done.await.map_err(|_| stopped())?
+    }
+}
+
+/// Where one worker sits. Workers come and go; the desk stays.
+struct Desk {
+    program: WorkerProgram,
+    limits: RenderLimits,
+    worker: Option<Worker>,
+}
+
+struct Worker {
+    process: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+}
+
+impl Desk {
+    async fn work(mut self, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
+        loop {
+            let job = queue.lock().await.recv().await;
+            let Some(job) = job else { return };
+            if job.answer.is_closed() {
+                continue;
+            }
+            let result = self.do_job(&job.request).await;
+            // The caller may have gone away meanwhile.
+            drop(job.answer.send(result));
+        }
+    }
+
+    async fn do_job(&mut self, request: &[u8]) -> Result<Done, RenderError> {
+        // A worker that has ended since its last job, by itself or because it had grown, is
+        // replaced before it is needed.
+        let alive = self.worker.as_mut().is_some_and(|w| matches!(w.process.try_wait(), Ok(None)));
+        let mut worker = match self.worker.take().filter(|_| alive) {
+            Some(worker) => worker,
+            None => self.hire().map_err(|error| {
+                tracing::error!(%error, "cannot start a render worker");
+                RenderError::Worker
+            })?,
+        };
+        match self.watch_over(&mut worker, request).await {
+            Ok(result) => {
+                self.worker = Some(worker);
+                result
+            }
+            Err(limit) => {
+                drop(worker.process.start_kill());
+                drop(worker.process.wait().await);
+                Err(RenderError::Limit(limit))
+            }
+        }
+    }
+
+    fn hire(&self) -> io::Result<Worker> {
+        let settings = serde_json::to_string(&Settings { limits: self.limits })?;
+        let mut process = Command::new(&self.program.0)
+            .args([OsString::from(worker::COMMAND), OsString::from(settings)])
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let pipes = process.stdin.take().zip(process.stdout.take());
+        let (input, output) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Worker { process, input, output })
+    }
+
+    /// Waits for the answer, but not for longer than the worker may compute. The outer error
+    /// is the limit at which the worker has to go.
+    async fn watch_over(
+        &self,
+        worker: &mut Worker,
+        request: &[u8],
+    ) -> Result<Result<Done, RenderError>, Limit> {
+        let process = worker.process.id();
+        let before = process.and_then(cpu_time);
+        let began = Instant::now();
+        let allowed = self.limits.compute;
+        let mut exchange = Box::pin(exchange(&mut worker.input, &mut worker.output, request));
+        let mut look_at = began + allowed;
+        loop {
+            match tokio::time::timeout_at(look_at, &mut exchange).await {
+                Ok(Ok(result)) => return Ok(result),
+                // It closed its pipe: the system did not give it the memory that it wanted.
+                Ok(Err(_)) => return Err(Limit::Memory(self.limits.memory_bytes)),
+                Err(_) => {}
+            }
+            let used = match (before, process.and_then(cpu_time)) {
+                (Some(before), Some(now)) => now.saturating_sub(before),
+                _ => began.elapsed(),
+            };
+            if used >= allowed || began.elapsed() >= allowed * PATIENCE {
+                return Err(Limit::Compute(allowed));
+            }
+            look_at = Instant::now() + (allowed - used).max(LOOK_EVERY);
+        }
+    }
+}
+
+async fn exchange(
+    input: &mut ChildStdin,
+    output: &mut ChildStdout,
+    request: &[u8],
+) -> io::Result<Result<Done, RenderError>> {
+    input.write_all(request).await?;
+    input.flush().await?;
+    let outcome = output.read_u8().await?;
+    let length = output.read_u32_le().await? as usize;
+    if length > MAX_ANSWER {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut bytes = vec![0; length];
+    output.read_exact(&mut bytes).await?;
+    if outcome == Outcome::Failed as u8 {
+        return Ok(Err(serde_json::from_slice(&bytes).unwrap_or(RenderError::Worker)));
+    }
+    Ok(Ok(Done { bytes, compiled: outcome == Outcome::DoneCompiled as u8 }))
+}
+
+/// The compute that a process has used so far; `None` where the system does not say.
+fn cpu_time(process: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is the name in parentheses, which may contain anything.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split_ascii_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    let ticks = ticks()? + ticks()?;
+    Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second()))
+}
