@@ -20,7 +20,7 @@ use super::{
     extract::{IfNoneMatch, Query, Readable, Suffix},
 };
 use crate::{
-    encode::{SharedFrame, multipart, sse},
+    encode::{EndReason, SharedFrame, multipart, sse},
     hub::{Seen, Viewer},
     render::page,
     session::SessionError,
@@ -257,9 +257,10 @@ fn parts(mut viewer: Viewer) -> Response {
         Some(match viewer.next().await {
             Seen::Frame(frame) => (frame.part(), Some((viewer, frame))),
             Seen::Quiet => (shown.part(), Some((viewer, shown))),
-            Seen::End(_) => {
-                // What came in this very moment is what stays on the screen.
-                let last = viewer.look().unwrap_or(shown);
+            Seen::End(reason) => {
+                // What came in the very moment of a drain is what stays on the screen.
+                let newest = (reason == EndReason::Draining).then(|| viewer.look()).flatten();
+                let last = newest.unwrap_or(shown);
                 (multipart::closing(last.boundary(), &last.frame().svg), None)
             }
         })

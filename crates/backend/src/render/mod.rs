@@ -103,10 +103,15 @@ pub struct RenderLimits {
     pub parallel: usize,
 }
 
+/// Most compute of one snapshot: millions of pixels take longer than the text they come from.
+const SNAPSHOT_COMPUTE: Duration = Duration::from_secs(1);
+
 /// Has drawings made.
 #[derive(Debug)]
 pub struct Renderer {
     pool: Pool,
+    /// Apart from the others: whoever asks for bitmaps must not hold up those who draw.
+    snapshots: Pool,
     limits: RenderLimits,
     metrics: Arc<Metrics>,
 }
@@ -120,7 +125,10 @@ impl Renderer {
         lifecycle: &Lifecycle,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        Arc::new(Self { pool: Pool::start(program, limits, lifecycle), limits, metrics })
+        let pool = Pool::start(program, limits, lifecycle);
+        let one = RenderLimits { parallel: 1, compute: SNAPSHOT_COMPUTE, ..limits };
+        let snapshots = Pool::start(program, one, lifecycle);
+        Arc::new(Self { pool, snapshots, limits, metrics })
     }
 
     /// Draws a template with args.
@@ -145,7 +153,7 @@ impl Renderer {
     /// # Errors
     /// See [`RenderError`].
     pub async fn snapshot(&self, svg: &str) -> Result<Vec<u8>, RenderError> {
-        Ok(self.pool.run(Task::Snapshot, [svg.as_bytes(), &[]]).await?.bytes)
+        Ok(self.snapshots.run(Task::Snapshot, [svg.as_bytes(), &[]]).await?.bytes)
     }
 }
 
