@@ -1,7 +1,7 @@
 //! Who may run in the background, and how everything stops.
 //!
 //! Every task is spawned here and ends with the lifecycle: first it is asked to stop, then,
-//! after [`CUT_AFTER`], it is dropped. No task outlives its owner.
+//! after `CUT_AFTER`, it is dropped. No task outlives its owner.
 
 use std::{future::Future, time::Duration};
 

@@ -214,7 +214,7 @@ impl Keyring {
     }
 
     /// The key of this name. One that is not in memory may be new in the store: the node
-    /// looks there, at most once in [`LOOK_AGAIN_AFTER`].
+    /// looks there, at most once in `LOOK_AGAIN_AFTER`.
     pub async fn verifying_key(&self, kid: &str) -> Option<VerifyingKey> {
         if let Some(key) = self.keys().verifying.get(kid) {
             return Some(key.clone());
