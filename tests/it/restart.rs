@@ -3,7 +3,8 @@
 use common::{Revision, api::ErrorCode};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tests::{Actor, COUNTER, Door, LABEL, Node, Process};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use tests::{Actor, COUNTER, Door, LABEL, Node, Process, easel};
 
 async fn kid(door: &Door) -> Value {
     door.get("/.well-known/jwks.json").await.is(200).json()["keys"][0]["kid"].clone()
@@ -43,6 +44,33 @@ async fn a_restart_changes_nothing_that_anyone_could_notice() {
     owner.deletes("chart").await;
     let again = owner.draws("chart", LABEL, json!({ "value": 4 })).await;
     assert!(again.epoch > next.epoch);
+}
+
+#[tokio::test]
+async fn one_server_at_a_time_runs_on_a_data_directory() {
+    let node = Process::start(&[]).await;
+    let second = ["serve", "--data-dir", "store", "--listen", "127.0.0.1:0"];
+    let second = [&second[..], &["--ops-listen", "127.0.0.1:0"]].concat();
+    let said = easel(node.data().path(), &[], &second).await;
+    assert!(said.fails(1).contains("another server is running on this data directory"));
+    // The commands that need no viewers work beside it.
+    easel(node.data().path(), &[], &["token", "alice", "--data-dir", "store"]).await.succeeds();
+    node.crashes_and_restarts().await;
+}
+
+#[tokio::test]
+async fn the_files_are_their_owners_alone() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = tempfile::tempdir().unwrap();
+    let token = ["token", "alice", "--data-dir", "store"];
+    easel(folder.path(), &[], &token).await.succeeds();
+    let store = folder.path().join("store");
+    let database = store.join("easel.db");
+    assert_eq!((mode(&store), mode(&database)), (0o700, 0o600));
+    // As a copy from elsewhere may have it.
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o644)).unwrap();
+    easel(folder.path(), &[], &token).await.succeeds();
+    assert_eq!(mode(&database), 0o600);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use backend::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     render::{Renderer, WorkerProgram},
-    session::Sessions,
+    session::{Change, Expectation, Sessions},
     store::{KeyringStore, SecretText, SqliteStore, StoreError, StoredRing},
     token::{Keyring, KeyringError},
 };
@@ -89,6 +89,34 @@ async fn a_session_that_ends_while_someone_enters_ends_for_them_too() {
         Seen::End(EndReason::Deleted) => assert!(first.is_none()),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_writer_who_goes_away_leaves_nothing_half_done() {
+    let clock = still_clock();
+    let rooms = rooms(&clock).await;
+    let address = rooms.draws("public", "one").await;
+    let (mut viewer, _) = rooms.sessions.watch(&address, None).await.unwrap();
+    assert!(viewer.look().unwrap().frame().svg.contains(">one<"));
+    let patch = json!({ "value": "two" }).as_object().cloned().unwrap();
+    let change = Change::merge(patch);
+    let mut write = Box::pin(rooms.sessions.change(&address, Expectation::Anything, change));
+    assert!(futures_util::poll!(&mut write).is_pending());
+    drop(write);
+    match wait::soon("the frame that nobody waits for", viewer.next()).await {
+        Seen::Frame(frame) => {
+            assert!(frame.frame().svg.contains(">two<"));
+            let stored = rooms.sessions.get(&address).await.unwrap();
+            assert_eq!(stored.frame(), *frame.frame(), "what is shown is stored");
+        }
+        other => panic!("{other:?}"),
+    }
+
+    let mut delete = Box::pin(rooms.sessions.delete(&address, Expectation::Anything));
+    assert!(futures_util::poll!(&mut delete).is_pending());
+    drop(delete);
+    let end = wait::soon("the end that nobody waits for", viewer.next()).await;
+    assert!(matches!(end, Seen::End(EndReason::Deleted)));
 }
 
 /// A ring that counts how often someone looks at it, and that can get lost.
