@@ -77,6 +77,10 @@ fn attacks() -> Vec<(&'static str, String)> {
         ("deep lists", format!("{{{{ {} }}}}", nested("[", "1", "]", 30_000))),
         ("deep negations", format!("{{{{ {} }}}}", nested("not ", "1", "", 15_000))),
         ("deep blocks", nested("{% if true %}", "", "{% endif %}", 2_500)),
+        (
+            "a chain of branches",
+            format!("{{% if false %}}{}{{% endif %}}&", "{% elif false %}".repeat(4_000)),
+        ),
         ("a giant indent", "{{ 'a\\nb' | indent(width=1000000000) }}".to_owned()),
         ("elements in elements", nested("<g>", "", "</g>", 9_000)),
         ("entities", "&a;".to_owned()),
