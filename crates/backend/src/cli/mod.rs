@@ -163,7 +163,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Watch(watch) => client::watch(watch).await,
         Command::Template { command } => template::run(&command).await,
         Command::RenderWorker { .. } => Ok(()),
-        Command::Openapi => print(&http::openapi().to_pretty_json()?),
+        Command::Openapi => print(&serde_json::to_string_pretty(&http::openapi()?)?),
         Command::CheckConfig(settings) => {
             let (raw, config) = settings.load()?;
             print(Effective { raw: &raw, config: &config }.to_string().trim_end())

@@ -88,7 +88,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+    pub(super) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), errors: Vec::new() }
     }
 
@@ -143,7 +143,7 @@ impl Draft {
 }
 
 impl ApiError {
-    fn draft(self) -> Draft {
+    pub(super) fn draft(self) -> Draft {
         use ErrorCode as Code;
         match self {
             Self::NotFound => Draft::of_status(StatusCode::NOT_FOUND),

@@ -14,6 +14,7 @@ use common::{
 };
 
 use super::{
+    docs::{Drawing, Refusals, refuses},
     error::ApiError,
     extract::{Json, Segments},
 };
@@ -21,18 +22,22 @@ use crate::session::{Sessions, gallery};
 
 /// Lists the gallery
 #[utoipa::path(
-    get, path = path::TEMPLATES, tag = "Templates",
-    responses((status = 200, body = TemplateList))
+    get, path = path::TEMPLATES, tag = "Templates", operation_id = "listTemplates",
+    responses((status = 200, description = "All templates", body = TemplateList), Refusals<()>)
 )]
 pub(super) async fn list() -> Answer<TemplateList> {
     Answer(TemplateList { templates: gallery::all().to_vec() })
 }
 
+/// Work: looking a template up by its name.
+enum Choosing {}
+refuses!(Choosing: TemplateNotFound);
+
 /// Reads a template of the gallery
 #[utoipa::path(
-    get, path = path::TEMPLATE, tag = "Templates",
-    params(("name" = String, Path, example = "badge")),
-    responses((status = 200, body = Template))
+    get, path = path::TEMPLATE, tag = "Templates", operation_id = "readTemplate",
+    params(("name" = String, Path, description = "The template's name.", example = "badge")),
+    responses((status = 200, description = "The template", body = Template), Refusals<Choosing>)
 )]
 pub(super) async fn get(segments: Segments) -> Result<Answer<Template>, ApiError> {
     let name = segments.segment("name");
@@ -42,9 +47,16 @@ pub(super) async fn get(segments: Segments) -> Result<Answer<Template>, ApiError
 
 /// Renders a template, and stores nothing
 #[utoipa::path(
-    post, path = path::RENDER, tag = "Templates",
+    post, path = path::RENDER, tag = "Templates", operation_id = "render",
     request_body = RenderRequest,
-    responses((status = 200, body = String, content_type = "image/svg+xml"))
+    responses(
+        (
+            status = 200, description = "The picture", body = String,
+            content_type = "image/svg+xml", headers(("Content-Security-Policy")),
+            example = json!(super::docs::PICTURE),
+        ),
+        Refusals<(Json<RenderRequest>, Drawing)>,
+    )
 )]
 pub(super) async fn render(
     State(sessions): State<Arc<Sessions>>,

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use axum::{Router, extract::FromRef, middleware, routing::get};
 use common::path;
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{config::Config, hub::Hub, metrics::Metrics, session::Sessions, token::Tokens};
@@ -71,8 +71,11 @@ fn contract() -> OpenApiRouter<App> {
 }
 
 /// The OpenAPI document of this server.
-pub(crate) fn openapi() -> OpenApi {
-    docs::complete(contract().into_openapi())
+///
+/// # Errors
+/// When it cannot be written as JSON, which a test makes sure it can.
+pub(crate) fn openapi() -> serde_json::Result<Value> {
+    docs::complete(&contract().into_openapi())
 }
 
 /// Everything that the public listener serves.

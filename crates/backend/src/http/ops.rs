@@ -12,7 +12,11 @@ use common::path;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{App, error::ApiError};
+use super::{
+    App,
+    docs::{Refusals, refuses},
+    error::ApiError,
+};
 use crate::metrics::Metrics;
 
 /// A probe's answer
@@ -26,20 +30,24 @@ pub(super) struct Status {
 const OK: Json<Status> = Json(Status { status: "ok" });
 
 /// Is the process alive?
-#[utoipa::path(get, path = path::HEALTH, tag = "Operations", responses((status = 200, body = Status)))]
+#[utoipa::path(
+    get, path = path::HEALTH, tag = "Operations", operation_id = "readHealth",
+    responses((status = 200, description = "Yes", body = Status), Refusals<()>)
+)]
 pub(super) async fn health() -> Json<Status> {
     OK
 }
+
+/// Whether every part works.
+enum Readiness {}
+refuses!(Readiness: NotReady);
 
 /// Can it serve?
 ///
 /// 503 names the parts that do not work.
 #[utoipa::path(
-    get, path = path::READY, tag = "Operations",
-    responses(
-        (status = 200, body = Status),
-        (status = 503, description = "Not now", body = common::api::Problem, content_type = "application/problem+json"),
-    )
+    get, path = path::READY, tag = "Operations", operation_id = "readReadiness",
+    responses((status = 200, description = "Yes", body = Status), Refusals<Readiness>)
 )]
 pub(super) async fn ready(State(app): State<App>) -> Result<Json<Status>, ApiError> {
     let mut faults = Vec::new();

@@ -22,6 +22,7 @@ use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::{
+    docs::{Drawing, Finding, Naming, Refusals, Storing, refuses},
     error::ApiError,
     extract::{
         IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession, OwnedSpace, PublicSession,
@@ -42,18 +43,22 @@ const DEFAULT_PAGE: u32 = 50;
 /// Sessions on a page at most.
 const MAX_PAGE: u32 = 100;
 
+/// Work: taking a name that may be taken.
+enum Creating {}
+refuses!(Creating: SessionExists; and Storing);
+
 /// Creates a session of a user
 ///
 /// The picture is rendered before anything is stored: a fault in the template is answered
 /// with its line and column, and changes nothing.
 #[utoipa::path(
-    post, path = path::USER_SESSION_CREATE, tag = "Sessions", security(("bearer" = [])),
-    params(("user_id" = String, Path, example = "alice")),
+    post, path = path::USER_SESSION_CREATE, tag = "Sessions", operation_id = "createSession", security(("bearer" = [])),
+    params(OwnedSpace),
     request_body = CreateSession,
-    responses((status = 201, body = UserSessionRef, headers(
-        ("Location" = String, description = "The new session"),
-        ("ETag" = String, description = "Its revision"),
-    )))
+    responses(
+        (status = 201, description = "It is there", body = UserSessionRef, headers(("Location"), ("ETag"))),
+        Refusals<(OwnedSpace, Json<CreateSession>, Naming, Creating, Drawing)>,
+    )
 )]
 pub(super) async fn create_owned(
     OwnedSpace(owner): OwnedSpace,
@@ -70,12 +75,12 @@ pub(super) async fn create_owned(
 ///
 /// Anyone may change it afterwards; only its lifetime ends it.
 #[utoipa::path(
-    post, path = path::PUBLIC_SESSION_CREATE, tag = "Public sessions",
+    post, path = path::PUBLIC_SESSION_CREATE, tag = "Public sessions", operation_id = "createPublicSession",
     request_body = CreateSession,
-    responses((status = 201, body = PublicSessionRef, headers(
-        ("Location" = String, description = "The new session"),
-        ("ETag" = String, description = "Its revision"),
-    )))
+    responses(
+        (status = 201, description = "It is there", body = PublicSessionRef, headers(("Location"), ("ETag"))),
+        Refusals<(PublicSpace, Json<CreateSession>, Naming, Creating, Drawing)>,
+    )
 )]
 pub(super) async fn create_public(
     _: PublicSpace,
@@ -120,11 +125,18 @@ pub(super) struct Page {
     cursor: Option<String>,
 }
 
+/// Work: going on where a page ended.
+enum ReadingCursor {}
+refuses!(ReadingCursor: InvalidCursor);
+
 /// Lists a user's sessions, newest first
 #[utoipa::path(
-    get, path = path::USER_SESSIONS, tag = "Sessions", security(("bearer" = [])),
-    params(("user_id" = String, Path, example = "alice"), Page),
-    responses((status = 200, body = SessionList))
+    get, path = path::USER_SESSIONS, tag = "Sessions", operation_id = "listSessions", security(("bearer" = [])),
+    params(OwnedSpace, Page),
+    responses(
+        (status = 200, description = "A page of them", body = SessionList),
+        Refusals<(OwnedSpace, Query<Page>, ReadingCursor, Storing)>,
+    )
 )]
 pub(super) async fn list(
     OwnedSpace(owner): OwnedSpace,
@@ -206,15 +218,12 @@ async fn read(
 
 /// Reads a session of a user
 #[utoipa::path(
-    get, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
-    params(
-        ("user_id" = String, Path, example = "alice"),
-        ("session_id" = String, Path, example = "chart"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already"),
-    ),
+    get, path = path::USER_SESSION, tag = "Sessions", operation_id = "readSession", security(("bearer" = [])),
+    params(OwnedSession, IfNoneMatch),
     responses(
-        (status = 200, body = Session, headers(("ETag" = String, description = "Its revision"))),
-        (status = 304, description = "It has not changed"),
+        (status = 200, description = "The session", body = Session, headers(("ETag"))),
+        (status = 304, description = "It has not changed", headers(("ETag"))),
+        Refusals<(OwnedSession, Finding)>,
     )
 )]
 pub(super) async fn get_owned(
@@ -227,14 +236,12 @@ pub(super) async fn get_owned(
 
 /// Reads a public session
 #[utoipa::path(
-    get, path = path::PUBLIC_SESSION, tag = "Public sessions",
-    params(
-        ("session_id" = String, Path, example = "chart"),
-        ("If-None-Match" = Option<String>, Header, description = "An ETag that is known already"),
-    ),
+    get, path = path::PUBLIC_SESSION, tag = "Public sessions", operation_id = "readPublicSession",
+    params(PublicSession, IfNoneMatch),
     responses(
-        (status = 200, body = Session, headers(("ETag" = String, description = "Its revision"))),
-        (status = 304, description = "It has not changed"),
+        (status = 200, description = "The session", body = Session, headers(("ETag"))),
+        (status = 304, description = "It has not changed", headers(("ETag"))),
+        Refusals<(PublicSession, Finding)>,
     )
 )]
 pub(super) async fn get_public(
@@ -249,14 +256,13 @@ pub(super) async fn get_public(
 ///
 /// What is absent stays; `args` replaces all args. Every viewer sees the result at once.
 #[utoipa::path(
-    put, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
-    params(
-        ("user_id" = String, Path, example = "alice"),
-        ("session_id" = String, Path, example = "chart"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
-    ),
+    put, path = path::USER_SESSION, tag = "Sessions", operation_id = "changeSession", security(("bearer" = [])),
+    params(OwnedSession, IfMatch),
     request_body = UpdateSession,
-    responses((status = 204, headers(("ETag" = String, description = "The new revision"))))
+    responses(
+        (status = 204, description = "It has changed", headers(("ETag"))),
+        Refusals<(OwnedSession, IfMatch, Json<UpdateSession>, Finding, Drawing)>,
+    )
 )]
 pub(super) async fn put_owned(
     OwnedSession(address): OwnedSession,
@@ -273,14 +279,16 @@ pub(super) async fn put_owned(
 /// The body is a JSON merge patch (RFC 7396) of the args: what it names changes, `null`
 /// removes, the rest stays.
 #[utoipa::path(
-    patch, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
-    params(
-        ("user_id" = String, Path, example = "alice"),
-        ("session_id" = String, Path, example = "chart"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
+    patch, path = path::USER_SESSION, tag = "Sessions", operation_id = "patchSession", security(("bearer" = [])),
+    params(OwnedSession, IfMatch),
+    request_body(
+        content = Object, content_type = "application/merge-patch+json",
+        description = "What changes among the args", example = json!({"value": 42}),
     ),
-    request_body(content = Object, content_type = "application/merge-patch+json", example = json!({"value": 42})),
-    responses((status = 204, headers(("ETag" = String, description = "The new revision"))))
+    responses(
+        (status = 204, description = "It has changed", headers(("ETag"))),
+        Refusals<(OwnedSession, IfMatch, MergePatch, Finding, Drawing)>,
+    )
 )]
 pub(super) async fn patch_owned(
     OwnedSession(address): OwnedSession,
@@ -296,13 +304,12 @@ pub(super) async fn patch_owned(
 ///
 /// Its streams end; the last picture stays on the screens.
 #[utoipa::path(
-    delete, path = path::USER_SESSION, tag = "Sessions", security(("bearer" = [])),
-    params(
-        ("user_id" = String, Path, example = "alice"),
-        ("session_id" = String, Path, example = "chart"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
-    ),
-    responses((status = 204, description = "It is gone"))
+    delete, path = path::USER_SESSION, tag = "Sessions", operation_id = "deleteSession", security(("bearer" = [])),
+    params(OwnedSession, IfMatch),
+    responses(
+        (status = 204, description = "It is gone"),
+        Refusals<(OwnedSession, IfMatch, Finding)>,
+    )
 )]
 pub(super) async fn delete_owned(
     OwnedSession(address): OwnedSession,
@@ -315,13 +322,13 @@ pub(super) async fn delete_owned(
 
 /// Changes a public session
 #[utoipa::path(
-    put, path = path::PUBLIC_SESSION, tag = "Public sessions",
-    params(
-        ("session_id" = String, Path, example = "chart"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
-    ),
+    put, path = path::PUBLIC_SESSION, tag = "Public sessions", operation_id = "changePublicSession",
+    params(PublicSession, IfMatch),
     request_body = UpdateSession,
-    responses((status = 200, body = PublicSessionRef, headers(("ETag" = String, description = "The new revision"))))
+    responses(
+        (status = 200, description = "It has changed", body = PublicSessionRef, headers(("ETag"))),
+        Refusals<(PublicSession, IfMatch, Json<UpdateSession>, Finding, Drawing)>,
+    )
 )]
 pub(super) async fn put_public(
     PublicSession(address): PublicSession,
@@ -337,13 +344,16 @@ pub(super) async fn put_public(
 ///
 /// The body is a JSON merge patch (RFC 7396) of the args.
 #[utoipa::path(
-    patch, path = path::PUBLIC_SESSION, tag = "Public sessions",
-    params(
-        ("session_id" = String, Path, example = "chart"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that must still hold"),
+    patch, path = path::PUBLIC_SESSION, tag = "Public sessions", operation_id = "patchPublicSession",
+    params(PublicSession, IfMatch),
+    request_body(
+        content = Object, content_type = "application/merge-patch+json",
+        description = "What changes among the args", example = json!({"value": 42}),
     ),
-    request_body(content = Object, content_type = "application/merge-patch+json", example = json!({"value": 42})),
-    responses((status = 200, body = PublicSessionRef, headers(("ETag" = String, description = "The new revision"))))
+    responses(
+        (status = 200, description = "It has changed", body = PublicSessionRef, headers(("ETag"))),
+        Refusals<(PublicSession, IfMatch, MergePatch, Finding, Drawing)>,
+    )
 )]
 pub(super) async fn patch_public(
     PublicSession(address): PublicSession,

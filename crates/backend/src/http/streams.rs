@@ -16,8 +16,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     App,
+    docs::{Finding, Pictures, Refusals, reads, refuses},
     error::ApiError,
-    extract::{IfNoneMatch, Query, Readable, Suffix},
+    extract::{IfNoneMatch, MaybeCaller, Query, Readable, Suffix},
 };
 use crate::{
     encode::{EndReason, SharedFrame, multipart, sse},
@@ -56,29 +57,22 @@ pub(super) struct How {
     form: Option<Form>,
 }
 
+/// Work: sending a picture in a form of one's choice.
+enum Sending {}
+refuses!(Sending: RenderLimit, RenderUnavailable, Draining);
+
 /// Watches a session of a user
 ///
 /// One URL for every viewer: an `<img>` gets `multipart/x-mixed-replace`, a browser's tab a
 /// page, everything else server-sent events; `?as=` chooses by hand. Each event is unnamed,
 /// carries the SVG as its data and its revision as its id; the last event is `end` with
 /// `{"reason": "deleted|expired|revoked|draining"}`. With `.svg` or `.png` after the session
-/// id the current frame comes once, with an ETag.
+/// id the current frame comes once, with an `ETag`.
 #[utoipa::path(
-    get, path = path::USER_STREAM, tag = "Streams", security((), ("bearer" = [])),
-    params(
-        ("user_id" = String, Path, example = "alice"),
-        ("session_id" = String, Path, example = "chart"),
-        How,
-        ("Last-Event-ID" = Option<String>, Header, description = "The last event seen: its frame is not sent again"),
-    ),
-    responses(
-        (status = 200, description = "The live picture", content(
-            (String = "text/event-stream"), (String = "multipart/x-mixed-replace"),
-            (String = "text/html"), (String = "image/svg+xml"), (Vec<u8> = "image/png"),
-        )),
-        (status = 204, description = "The session has ended: an EventSource stops trying"),
-        (status = 304, description = "The snapshot has not changed"),
-    )
+    get, path = path::USER_STREAM, tag = "Streams", operation_id = "watchSession",
+    security((), ("bearer" = [])),
+    params(Readable, How, IfNoneMatch),
+    responses(Pictures, Refusals<(Readable, Query<How>, Sending)>)
 )]
 pub(super) async fn owned(
     readable: Readable,
@@ -90,33 +84,26 @@ pub(super) async fn owned(
     answer(readable, &app, &how.0, &known, &headers).await
 }
 
+/// What names a public picture.
+enum PublicPicture {}
+reads!(PublicPicture: watched_id, last_event_id);
+
 /// Watches a public session
 ///
 /// As with a session of a user.
 #[utoipa::path(
-    get, path = path::PUBLIC_STREAM, tag = "Streams",
-    params(
-        ("session_id" = String, Path, example = "chart"),
-        How,
-        ("Last-Event-ID" = Option<String>, Header, description = "The last event seen: its frame is not sent again"),
-    ),
-    responses(
-        (status = 200, description = "The live picture", content(
-            (String = "text/event-stream"), (String = "multipart/x-mixed-replace"),
-            (String = "text/html"), (String = "image/svg+xml"), (Vec<u8> = "image/png"),
-        )),
-        (status = 204, description = "The session has ended: an EventSource stops trying"),
-        (status = 304, description = "The snapshot has not changed"),
-    )
+    get, path = path::PUBLIC_STREAM, tag = "Streams", operation_id = "watchPublicSession",
+    params(PublicPicture, How, IfNoneMatch),
+    responses(Pictures, Refusals<(MaybeCaller, Finding, Query<How>, Sending)>)
 )]
 pub(super) async fn public(
     readable: Readable,
-    State(app): State<App>,
+    app: State<App>,
     how: Query<How>,
     known: IfNoneMatch,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(readable, &app, &how.0, &known, &headers).await
+    owned(readable, app, how, known, headers).await
 }
 
 async fn answer(

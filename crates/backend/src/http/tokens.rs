@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 use super::{
+    docs::{Naming, Refusals, refuses},
     error::ApiError,
     extract::{IfNoneMatch, Json},
 };
@@ -27,14 +28,21 @@ use crate::{config::Config, token::Tokens};
 /// before it signs.
 const JWKS_CACHING: &str = "public, max-age=300, must-revalidate";
 
+/// What shows who someone is.
+enum Credentials {}
+refuses!(Credentials: AuthCredentialsInvalid);
+
 /// Mints a token
 ///
 /// Where minting is open, anyone gets a token for any user id: for one machine, or for a
 /// network in which everyone is trusted. Elsewhere the account's password is needed.
 #[utoipa::path(
-    post, path = path::TOKEN, tag = "Tokens",
+    post, path = path::TOKEN, tag = "Tokens", operation_id = "mintToken",
     request_body = TokenRequest,
-    responses((status = 200, body = Token), (status = 401, description = "The user id or the password is wrong", body = common::api::Problem, content_type = "application/problem+json"))
+    responses(
+        (status = 200, description = "A token", body = Token),
+        Refusals<(Json<TokenRequest>, Naming, Credentials)>,
+    )
 )]
 pub(super) async fn issue(
     State(tokens): State<Arc<Tokens>>,
@@ -62,11 +70,19 @@ pub(super) async fn issue(
 /// For third parties: keep them for as long as the Cache-Control header says, and fetch
 /// them again when a token names a key that is not among them.
 #[utoipa::path(
-    get, path = path::JWKS, tag = "Tokens",
-    params(("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
+    get, path = path::JWKS, tag = "Tokens", operation_id = "readKeys",
+    params(IfNoneMatch),
     responses(
-        (status = 200, body = JwkSet, content_type = "application/jwk-set+json"),
-        (status = 304, description = "They have not changed"),
+        (
+            status = 200, description = "The keys", body = JwkSet,
+            content_type = "application/jwk-set+json",
+            headers(("ETag"), ("Access-Control-Allow-Origin")),
+        ),
+        (
+            status = 304, description = "They have not changed",
+            headers(("ETag"), ("Access-Control-Allow-Origin")),
+        ),
+        Refusals<()>,
     )
 )]
 pub(super) async fn jwks(
@@ -93,11 +109,19 @@ pub(super) async fn jwks(
 
 /// The public keys, under `/api`
 #[utoipa::path(
-    get, path = path::JWKS_ALIAS, tag = "Tokens",
-    params(("If-None-Match" = Option<String>, Header, description = "An ETag that is known already")),
+    get, path = path::JWKS_ALIAS, tag = "Tokens", operation_id = "readKeysUnderApi",
+    params(IfNoneMatch),
     responses(
-        (status = 200, body = JwkSet, content_type = "application/jwk-set+json"),
-        (status = 304, description = "They have not changed"),
+        (
+            status = 200, description = "The keys", body = JwkSet,
+            content_type = "application/jwk-set+json",
+            headers(("ETag"), ("Access-Control-Allow-Origin")),
+        ),
+        (
+            status = 304, description = "They have not changed",
+            headers(("ETag"), ("Access-Control-Allow-Origin")),
+        ),
+        Refusals<()>,
     )
 )]
 pub(super) async fn jwks_alias(

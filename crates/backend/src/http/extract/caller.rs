@@ -10,15 +10,17 @@ use axum::{
 use common::jwt::TokenFault;
 
 use crate::{
-    http::{App, error::ApiError},
+    http::{App, docs::refuses, error::ApiError},
     token::{Identity, Tokens},
 };
 
 /// Someone with a valid token.
 pub(in crate::http) struct Caller(pub(in crate::http) Identity);
+refuses!(Caller: AuthRequired; and MaybeCaller);
 
 /// Someone with a valid token, or without any. A bad token is refused, not ignored.
 pub(in crate::http) struct MaybeCaller(pub(in crate::http) Option<Identity>);
+refuses!(MaybeCaller: AuthTokenInvalid, AuthTokenExpired);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;

@@ -7,13 +7,22 @@ use axum::{
     http::{HeaderMap, HeaderName, header, request::Parts},
 };
 
-use crate::{http::error::ApiError, session::Expectation};
+use crate::{
+    http::{
+        docs::{reads, refuses},
+        error::ApiError,
+    },
+    session::Expectation,
+};
 
 /// `If-Match`: what a write expects to find.
 pub(in crate::http) struct IfMatch(pub(in crate::http) Expectation);
+refuses!(IfMatch: ValidationFailed, PreconditionFailed);
+reads!(IfMatch: if_match);
 
 /// `If-None-Match`: what a reader has already.
 pub(in crate::http) struct IfNoneMatch(Tags);
+reads!(IfNoneMatch: if_none_match);
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Tags {

@@ -7,7 +7,7 @@ use axum::{
     extract::{FromRef, FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header, request::Parts},
 };
-use common::api::Args;
+use common::api::{Args, ErrorCode};
 use mime::Mime;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,7 +15,11 @@ use tokio_stream::StreamExt;
 
 use crate::{
     config::Config,
-    http::{App, error::ApiError},
+    http::{
+        App,
+        docs::{Refuses, refuses},
+        error::ApiError,
+    },
 };
 
 /// How much of a body that is too large is still read and thrown away, in multiples of the
@@ -28,8 +32,25 @@ pub(in crate::http) struct Json<T>(pub(in crate::http) T);
 /// A JSON merge patch (RFC 7396) of args.
 pub(in crate::http) struct MergePatch(pub(in crate::http) Args);
 
+/// Work: reading a body that should be JSON.
+pub(in crate::http) enum ReadingJson {}
+refuses!(ReadingJson: InvalidJson, ValidationFailed, BodyTooLarge, UnsupportedMediaType);
+refuses!(MergePatch: ; and ReadingJson);
+
+impl<T> Refuses for Json<T> {
+    fn codes() -> Vec<ErrorCode> {
+        ReadingJson::codes()
+    }
+}
+
 /// The query string.
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);
+
+impl<T> Refuses for Query<T> {
+    fn codes() -> Vec<ErrorCode> {
+        vec![ErrorCode::ValidationFailed]
+    }
+}
 
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = ApiError;

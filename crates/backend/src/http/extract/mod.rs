@@ -7,6 +7,7 @@ mod json;
 mod session;
 
 pub(super) use self::{
+    caller::MaybeCaller,
     condition::{IfMatch, IfNoneMatch},
     json::{Json, MergePatch, Query},
     session::{OwnedSession, OwnedSpace, PublicSession, PublicSpace, Readable, Segments, Suffix},

@@ -12,7 +12,11 @@ use common::{SessionAddress, SessionId, UserId, api::Visibility};
 use super::caller::{Caller, MaybeCaller};
 use crate::{
     config::Config,
-    http::{App, error::ApiError},
+    http::{
+        App,
+        docs::{Finding, reads, refuses},
+        error::ApiError,
+    },
     hub::Viewer,
     session::{SessionError, Sessions},
     store::StoredSession,
@@ -57,6 +61,8 @@ impl Segments {
 
 /// The namespace of the caller: they may create and list here.
 pub(in crate::http) struct OwnedSpace(pub(in crate::http) UserId);
+refuses!(OwnedSpace: InvalidId, Forbidden; and Caller);
+reads!(OwnedSpace: user_id);
 
 impl FromRequestParts<App> for OwnedSpace {
     type Rejection = ApiError;
@@ -73,6 +79,8 @@ impl FromRequestParts<App> for OwnedSpace {
 
 /// A session of the caller's: they may read, change and delete it, if it exists.
 pub(in crate::http) struct OwnedSession(pub(in crate::http) SessionAddress);
+refuses!(OwnedSession: InvalidId; and OwnedSpace);
+reads!(OwnedSession: user_id, session_id);
 
 impl FromRequestParts<App> for OwnedSession {
     type Rejection = ApiError;
@@ -86,6 +94,7 @@ impl FromRequestParts<App> for OwnedSession {
 
 /// The namespace that everyone shares, where it is open.
 pub(in crate::http) struct PublicSpace;
+refuses!(PublicSpace: NotFound);
 
 impl FromRequestParts<App> for PublicSpace {
     type Rejection = ApiError;
@@ -100,6 +109,8 @@ impl FromRequestParts<App> for PublicSpace {
 
 /// A session that everyone may read and change, if it exists.
 pub(in crate::http) struct PublicSession(pub(in crate::http) SessionAddress);
+refuses!(PublicSession: InvalidId; and PublicSpace);
+reads!(PublicSession: session_id);
 
 impl FromRequestParts<App> for PublicSession {
     type Rejection = ApiError;
@@ -135,6 +146,8 @@ impl ReadableSession {
 /// A [`ReadableSession`], or the fact that there is none: a stream answers that in more
 /// than one way.
 pub(in crate::http) struct Readable(pub(in crate::http) Result<ReadableSession, SessionError>);
+refuses!(Readable: AuthRequired, Forbidden; and MaybeCaller, Finding);
+reads!(Readable: user_id, watched_id, last_event_id);
 
 impl FromRequestParts<App> for Readable {
     type Rejection = ApiError;

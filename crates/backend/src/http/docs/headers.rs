@@ -1,0 +1,44 @@
+//! The headers of answers: every one explained once. A route names the ones that it sends.
+
+use serde_json::{Value, json};
+
+/// What an answer's header says: its name, what it means, and an example.
+pub(super) const HEADERS: &[(&str, &str, &str)] = &[
+    (
+        "X-Request-Id",
+        "The name of this request in the server's log: the one that the client sent, if it is \
+         harmless, or a random one.",
+        "f8a2c0de5b7c4f0e9a1d3b6c8e7f2a41",
+    ),
+    ("Cache-Control", "Who may keep this answer, and for how long.", "no-store"),
+    ("ETag", "The revision of what was read or written (RFC 9110).", "\"1795250000000000-3\""),
+    ("Location", "The path of what was created.", "/api/user/alice/session/chart"),
+    (
+        "Content-Security-Policy",
+        "What a browser that shows this answer by itself may do with it.",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    ("Access-Control-Allow-Origin", "Which pages may read this answer.", "*"),
+    ("X-Accel-Buffering", "Asks proxies to pass on every frame at once.", "no"),
+    ("Vary", "Which headers of the request the form of the answer depends on.", "Accept"),
+    (
+        "WWW-Authenticate",
+        "What kind of token would help, and what is wrong with the one that was sent \
+         (RFC 6750).",
+        "Bearer error=\"invalid_token\"",
+    ),
+    ("Retry-After", "Seconds after which it makes sense to try again.", "2"),
+];
+
+/// Headers that every answer has.
+pub(super) const EVERYWHERE: &[&str] = &["X-Request-Id", "Cache-Control"];
+
+/// A header as the document's components hold it. What is named is always sent.
+pub(super) fn component(about: &str, example: &str) -> Value {
+    json!({
+        "description": about,
+        "required": true,
+        "schema": { "type": "string" },
+        "example": example,
+    })
+}

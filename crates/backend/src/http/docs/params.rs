@@ -1,0 +1,81 @@
+//! What routes read beside the body: every parameter once, and which extractor reads it.
+
+use utoipa::openapi::{
+    RefOr, Required,
+    path::{Parameter, ParameterBuilder, ParameterIn},
+    schema::{ObjectBuilder, Schema, Type},
+};
+
+/// Says which parameters an extractor reads, for the `params(…)` of its routes.
+macro_rules! reads {
+    ($type:ty: $($parameter:ident),+) => {
+        impl utoipa::IntoParams for $type {
+            fn into_params(
+                _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+            ) -> Vec<utoipa::openapi::path::Parameter> {
+                vec![$($crate::http::docs::params::$parameter()),+]
+            }
+        }
+    };
+}
+pub(in crate::http) use reads;
+
+/// What ids look like, as [`common::UserId`] and [`common::SessionId`] check it.
+const ID: &str = "^[A-Za-z0-9_-]{1,64}$";
+
+/// An id with what may stand after it in the URL of a stream.
+const ID_AND_SUFFIX: &str = r"^[A-Za-z0-9_-]{1,64}(\.(svg|png))?$";
+
+/// RFC 9110 §8.8.3: a list of entity tags, or `*`.
+const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
+
+pub(in crate::http) fn user_id() -> Parameter {
+    path("user_id", "Whose session it is.", text(Some(ID)), "alice")
+}
+
+pub(in crate::http) fn session_id() -> Parameter {
+    path("session_id", "The session's name.", text(Some(ID)), "chart")
+}
+
+pub(in crate::http) fn watched_id() -> Parameter {
+    let about = "The session's name. With `.svg` or `.png` after it, the current frame comes once.";
+    path("session_id", about, text(Some(ID_AND_SUFFIX)), "chart")
+}
+
+pub(in crate::http) fn if_match() -> Parameter {
+    let about = "The `ETag` that must still hold, as it was received; `*` for any. Without it, \
+                 the last write wins.";
+    header("If-Match", about, text(Some(ENTITY_TAGS)), "\"1795250000000000-3\"")
+}
+
+pub(in crate::http) fn if_none_match() -> Parameter {
+    let about = "An `ETag` that is known already: if it still holds, the answer is 304.";
+    header("If-None-Match", about, text(None), "\"1795250000000000-3\"")
+}
+
+pub(in crate::http) fn last_event_id() -> Parameter {
+    let about = "The id of the last event seen: its frame is not sent again.";
+    header("Last-Event-ID", about, text(None), "1795250000000000-3")
+}
+
+fn text(pattern: Option<&str>) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).pattern(pattern).into()
+}
+
+fn path(name: &str, about: &str, schema: RefOr<Schema>, example: &str) -> Parameter {
+    let parameter = parameter(name, about, schema, example).parameter_in(ParameterIn::Path);
+    parameter.required(Required::True).build()
+}
+
+fn header(name: &str, about: &str, schema: RefOr<Schema>, example: &str) -> Parameter {
+    let parameter = parameter(name, about, schema, example).parameter_in(ParameterIn::Header);
+    parameter.required(Required::False).build()
+}
+
+fn parameter(name: &str, about: &str, schema: RefOr<Schema>, example: &str) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .description(Some(about))
+        .schema(Some(schema))
+        .example(Some(example.into()))
+}
