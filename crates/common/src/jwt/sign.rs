@@ -13,6 +13,7 @@ use pkcs1::{
     der::{Decode, Encode, asn1::UintRef},
 };
 use serde::Deserialize;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{Claims, PublicJwk, TOKEN_TYPE};
 
@@ -39,7 +40,8 @@ pub enum KeyError {
     Library,
 }
 
-/// A key that signs tokens. `Debug` shows its name only.
+/// A key that signs tokens. `Debug` shows its name only, and its secret is wiped when it is
+/// dropped. So is what the cryptographic library makes of it for each signature.
 #[derive(Clone)]
 pub struct SigningKey {
     public: PublicJwk,
@@ -47,7 +49,7 @@ pub struct SigningKey {
 }
 
 /// The members of a private RSA key that RFC 7518 §6.3 names; all of them are needed.
-#[derive(Deserialize)]
+#[derive(Deserialize, Zeroize, ZeroizeOnDrop)]
 struct PrivateJwk {
     kty: String,
     n: String,
@@ -116,7 +118,10 @@ impl SigningKey {
             return Err(KeyError::Json("`kty` must be `RSA`".to_owned()));
         }
         let number = |name: &'static str, value: &str| {
-            BASE64_URL_SAFE_NO_PAD.decode(value).map_err(|_| KeyError::Base64(name))
+            BASE64_URL_SAFE_NO_PAD
+                .decode(value)
+                .map(Zeroizing::new)
+                .map_err(|_| KeyError::Base64(name))
         };
         let [n, e, d] = [number("n", &jwk.n)?, number("e", &jwk.e)?, number("d", &jwk.d)?];
         let [p, q] = [number("p", &jwk.p)?, number("q", &jwk.q)?];
@@ -134,6 +139,7 @@ impl SigningKey {
             other_prime_infos: None,
         }
         .to_der()
+        .map(Zeroizing::new)
         .map_err(|_| KeyError::Invalid)?;
         Self::from_der(&der)
     }

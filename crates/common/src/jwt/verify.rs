@@ -1,7 +1,7 @@
 //! Verifying tokens as RFC 8725 asks: our key ring decides algorithm and key, never the
 //! token, and every claim is checked for its type before it is believed.
 
-use std::{collections::BTreeMap, fmt, str};
+use std::{collections::BTreeMap, fmt, str, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
@@ -17,8 +17,8 @@ use super::{ALGORITHM, Claims, PublicJwk, TOKEN_TYPE};
 /// before any cryptography.
 pub const MAX_TOKEN_BYTES: usize = 4096;
 
-/// How far two clocks may be apart, in seconds.
-const LEEWAY_SECONDS: i64 = 30;
+/// How far two clocks may be apart.
+pub const LEEWAY: Duration = Duration::from_secs(30);
 
 /// Why a token is not accepted. For the log: a client only learns whether it has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum TokenFault {
     /// The signature is not that of the key.
     #[error("signature")]
     Signature,
+    /// The key was ours, and is retired or revoked.
+    #[error("revoked")]
+    Revoked,
     /// A claim is missing, has the wrong type, or speaks of someone else.
     #[error("claims")]
     Claims,
@@ -132,11 +135,12 @@ impl<'a> ParsedToken<'a> {
         }
         let members = object(self.claims)?;
         let claims: Claims = typed(members).ok_or(TokenFault::Claims)?;
+        let soon = now.saturating_add_unsigned(LEEWAY.as_secs());
         if claims.iss != expected.issuer
             || !claims.aud.contains(&expected.audience)
             || claims.jti.is_empty()
-            || claims.iat > now.saturating_add(LEEWAY_SECONDS)
-            || claims.nbf.is_some_and(|nbf| nbf > now.saturating_add(LEEWAY_SECONDS))
+            || claims.iat > soon
+            || claims.nbf.is_some_and(|nbf| nbf > soon)
         {
             return Err(TokenFault::Claims);
         }
