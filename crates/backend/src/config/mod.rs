@@ -1,6 +1,7 @@
 //! What the settings mean: [`Raw`] strings become a [`Config`], checked once, so that the
 //! rest of the program never sees a setting as text.
 
+mod keys;
 mod raw;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
@@ -8,6 +9,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use common::{api::Minting, jwt::Expected};
 use url::Url;
 
+pub use self::keys::{KeySettings, KeyWindows, MasterKey};
 pub use self::raw::{ConfigError, Flags, Raw, SETTINGS, Setting, Source};
 use crate::render::RenderLimits;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub token_lifetimes: Lifetimes,
     /// What tokens say of themselves.
     pub token_names: Expected,
+    /// The keys behind tokens.
+    pub keys: KeySettings,
     /// How often an idle stream shows that it is alive.
     pub heartbeat: Duration,
     /// How long streams may take to end when the server stops.
@@ -76,6 +80,7 @@ impl Config {
     pub fn new(raw: &Raw) -> Result<Self, ConfigError> {
         let listen: SocketAddr =
             raw.parse("listen", "must be ADDRESS:PORT, such as 127.0.0.1:3000")?;
+        let token_lifetimes = raw.lifetimes("token-ttl", "token-max-ttl")?;
         let config = Self {
             listen,
             ops_listen: raw.parse("ops-listen", "must be ADDRESS:PORT, such as 127.0.0.1:3001")?,
@@ -84,11 +89,12 @@ impl Config {
             minting: minting(raw, listen)?,
             public_sessions: raw.with("public-sessions", switch)?,
             session_lifetimes: raw.lifetimes("session-ttl", "session-max-ttl")?,
-            token_lifetimes: raw.lifetimes("token-ttl", "token-max-ttl")?,
+            token_lifetimes,
             token_names: Expected {
                 issuer: raw.with("token-issuer", not_empty)?,
                 audience: raw.with("token-audience", not_empty)?,
             },
+            keys: KeySettings::new(raw, token_lifetimes)?,
             heartbeat: raw.with("heartbeat", heartbeat)?,
             drain_timeout: raw.with("drain-timeout", pause)?,
             max_body_bytes: raw.with("max-body-bytes", count)?,
@@ -152,8 +158,9 @@ impl Raw {
 }
 
 fn bad(key: &'static str, value: &str, source: &Source, fix: String) -> ConfigError {
-    // The one place where a password could stand; it would end up in a log.
-    let value = if value.contains('@') { "…" } else { value }.to_owned();
+    // What could be a secret, or a URL with a password in it, would end up in a log.
+    let hidden = Setting::of(key).is_some_and(|setting| setting.secret) || value.contains('@');
+    let value = if hidden { "…" } else { value }.to_owned();
     ConfigError::BadValue { key, value, source_of_value: source.clone(), fix }
 }
 
@@ -300,6 +307,10 @@ impl fmt::Display for Effective<'_> {
                         Minting::Accounts => "accounts",
                     };
                     (minting, "default on this address".to_owned())
+                }
+                (key, Some((_, source))) if setting.secret => {
+                    writeln!(f, "# {key} is set ({source}) and not shown")?;
+                    continue;
                 }
                 (_, Some((value, source))) => (value, source.to_string()),
                 (key, None) => {

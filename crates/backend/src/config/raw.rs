@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 
 use clap::{Arg, ArgMatches, Command, Error, error::ErrorKind};
+use zeroize::Zeroizing;
 
 /// One setting: a flag, an `EASEL_…` variable and a key of the file at once.
 #[derive(Debug)]
@@ -16,6 +17,16 @@ pub struct Setting {
     pub default: &'static str,
     /// What it does, in a line of help.
     pub help: &'static str,
+    /// Whether its value must not be seen: it has no flag then, since everyone on a machine
+    /// can read the command lines of its processes, and is never printed.
+    pub secret: bool,
+}
+
+impl Setting {
+    /// The setting with this key.
+    pub(super) fn of(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
 }
 
 const fn setting(
@@ -24,7 +35,11 @@ const fn setting(
     default: &'static str,
     help: &'static str,
 ) -> Setting {
-    Setting { key, value, default, help }
+    Setting { key, value, default, help, secret: false }
+}
+
+const fn secret(key: &'static str, value: &'static str, help: &'static str) -> Setting {
+    Setting { key, value, default: "", help, secret: true }
 }
 
 /// Every setting there is: the one list that flags, variables, file keys, defaults, help and
@@ -63,6 +78,42 @@ pub const SETTINGS: &[Setting] = &[
     setting("token-max-ttl", "DURATION", "30d", "How long a token may ask to be valid"),
     setting("token-issuer", "TEXT", "easel", "The iss of every token"),
     setting("token-audience", "TEXT", "easel", "The aud of every token"),
+    setting(
+        "key-publish-delay",
+        "DURATION",
+        "15m",
+        "How long a new key is published before it signs: longer than anyone may keep the \
+         published keys, with time for caches on the way",
+    ),
+    setting(
+        "key-overlap",
+        "DURATION",
+        "31d",
+        "How long a key verifies after it has stopped signing: the longest token must end first",
+    ),
+    setting(
+        "key-rotation",
+        "off|DURATION",
+        "off",
+        "How long a key signs until the server makes and promotes the next one by itself",
+    ),
+    setting(
+        "jwks-max-age",
+        "DURATION",
+        "5m",
+        "How long others may keep the published keys: how long a revoked key may outlive its \
+         revocation with them",
+    ),
+    secret(
+        "master-key",
+        "SECRET",
+        "Seals private keys in the store: 32 bytes as `openssl rand -base64 32` prints them",
+    ),
+    secret(
+        "previous-master-key",
+        "SECRET",
+        "The master key before this one: opens what it sealed, so that it is sealed anew",
+    ),
     setting("heartbeat", "DURATION", "15s", "How often an idle stream shows that it is alive"),
     setting(
         "drain-timeout",
@@ -177,6 +228,16 @@ pub enum ConfigError {
 #[derive(Debug, Clone, Default)]
 pub struct Flags(BTreeMap<&'static str, String>);
 
+/// What someone is told who puts a secret on a command line.
+fn secret_flag(key: &str) -> Error {
+    let variable = format!("EASEL_{}", key.to_ascii_uppercase().replace('-', "_"));
+    let message = format!(
+        "--{key} would show the secret to everyone who can list the processes of this machine; \
+         set {variable}, or `{key}` in the configuration file\n"
+    );
+    Error::raw(ErrorKind::UnknownArgument, message)
+}
+
 impl clap::FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let mut flags = Self::default();
@@ -186,6 +247,9 @@ impl clap::FromArgMatches for Flags {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         for setting in SETTINGS {
+            if setting.secret && matches.contains_id(setting.key) {
+                return Err(secret_flag(setting.key));
+            }
             match matches.try_get_one::<String>(setting.key) {
                 Ok(Some(value)) => drop(self.0.insert(setting.key, value.clone())),
                 Ok(None) => {}
@@ -208,7 +272,8 @@ impl clap::Args for Flags {
                 .value_name(setting.value)
                 .allow_negative_numbers(true)
                 .help(help)
-                .help_heading("Settings");
+                .help_heading("Settings")
+                .hide(setting.secret);
             if setting.value == "BOOL" {
                 arg = arg.num_args(0..=1).default_missing_value("true").require_equals(true);
             }
@@ -222,8 +287,15 @@ impl clap::Args for Flags {
 }
 
 /// All that was said, each setting from its highest source.
-#[derive(Debug, Clone)]
-pub struct Raw(BTreeMap<&'static str, (String, Source)>);
+#[derive(Clone)]
+pub struct Raw(BTreeMap<&'static str, (Zeroizing<String>, Source)>);
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys and sources: the values of some are secrets.
+        f.debug_map().entries(self.0.iter().map(|(key, (_, source))| (key, source))).finish()
+    }
+}
 
 impl Raw {
     /// Gathers flags, the environment and the file; the higher source wins.
@@ -239,7 +311,7 @@ impl Raw {
             SETTINGS
                 .iter()
                 .filter(|setting| !setting.default.is_empty())
-                .map(|setting| (setting.key, (setting.default.to_owned(), Source::Default)))
+                .map(|setting| (setting.key, (setting.default.to_owned().into(), Source::Default)))
                 .collect(),
         );
         match file {
@@ -249,7 +321,7 @@ impl Raw {
         }
         raw.read_environment(environment)?;
         for (key, value) in &flags.0 {
-            raw.0.insert(key, (value.clone(), Source::Flag(format!("--{key}"))));
+            raw.0.insert(key, (value.clone().into(), Source::Flag(format!("--{key}"))));
         }
         Ok(raw)
     }
@@ -270,13 +342,11 @@ impl Raw {
             }
             let setting = known(&rest.to_ascii_lowercase().replace('_', "-"), &name)?;
             let source = Source::Environment(name);
-            let value = value.into_string().map_err(|value| ConfigError::BadValue {
-                key: setting.key,
-                value: value.to_string_lossy().into_owned(),
-                source_of_value: source.clone(),
-                fix: "must be UTF-8".to_owned(),
+            let value = value.into_string().map_err(|value| {
+                let value = value.to_string_lossy();
+                super::bad(setting.key, &value, &source, "must be UTF-8".to_owned())
             })?;
-            self.0.insert(setting.key, (value, source));
+            self.0.insert(setting.key, (value.into(), source));
         }
         Ok(())
     }
@@ -285,8 +355,14 @@ impl Raw {
         let name = path.display().to_string();
         let fault = |message: String| ConfigError::File { path: name.clone(), message };
         let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
+        let text = Zeroizing::new(text);
         let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| fault(error.to_string()))?;
+            // The library's own text would quote the line, and it may hold a secret.
+            text.parse().map_err(|error: toml::de::Error| {
+                let before = error.span().map_or(0, |span| span.start);
+                let line = text.get(..before).map_or(1, |text| text.split('\n').count());
+                fault(format!("line {line}: {}", error.message()))
+            })?;
         for (key, value) in table {
             let setting = known(&key, &name)?;
             let value = match value {
@@ -297,7 +373,7 @@ impl Raw {
                     return Err(fault(format!("`{key}` must be a string, a number or a boolean")));
                 }
             };
-            self.0.insert(setting.key, (value, Source::File(name.clone())));
+            self.0.insert(setting.key, (value.into(), Source::File(name.clone())));
         }
         Ok(())
     }
@@ -315,7 +391,7 @@ fn is_injected(rest: &str) -> bool {
 }
 
 fn known(key: &str, from: &str) -> Result<&'static Setting, ConfigError> {
-    SETTINGS.iter().find(|setting| setting.key == key).ok_or_else(|| {
+    Setting::of(key).ok_or_else(|| {
         let shared =
             |other: &str| key.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
         let similar = SETTINGS.iter().map(|setting| setting.key).max_by_key(|other| shared(other));

@@ -96,6 +96,73 @@ fn a_bad_value_names_its_key_its_source_and_the_fix() {
 }
 
 #[test]
+fn windows_that_contradict_each_other_stop_the_start_and_name_both_keys() {
+    for (args, wanted) in [
+        (
+            &["--key-publish-delay", "299s"][..],
+            ["key-publish-delay = \"299s\" (from --key-publish-delay)", "jwks-max-age = 5m"],
+        ),
+        (&["--jwks-max-age", "1h"], ["key-publish-delay = \"15m\" (from default)", "1h"]),
+        (
+            &["--token-max-ttl", "31d"],
+            ["key-overlap = \"31d\" (from default)", "set key-overlap to 31d 30s or longer"],
+        ),
+        (
+            &["--key-overlap", "30d"],
+            ["key-overlap = \"30d\" (from --key-overlap)", "or lower token-max-ttl"],
+        ),
+        (&["--key-rotation", "14m"], ["key-rotation = \"14m\"", "key-publish-delay = 15m"]),
+        (&["--key-rotation", "weekly"], ["key-rotation", "or `off`"]),
+        (&["--jwks-max-age", "0"], ["jwks-max-age", "longer than nothing"]),
+    ] {
+        let said = error(args);
+        assert!(wanted.iter().all(|part| said.contains(part)), "{said}");
+    }
+    for args in [
+        &["--key-publish-delay", "5m"][..],
+        &["--key-overlap", "90s", "--token-max-ttl", "60", "--token-ttl", "60"],
+        &["--key-rotation", "15m"],
+    ] {
+        assert!(config(args).is_ok(), "{args:?}");
+    }
+    assert!(
+        error(&["--key-overlap", "89s", "--token-max-ttl", "60", "--token-ttl", "60"])
+            .contains("set key-overlap to 1m 30s or longer")
+    );
+    assert_eq!(config(&["--key-rotation", "off"]).unwrap().keys.windows.rotation, None);
+}
+
+#[test]
+fn a_master_key_is_32_bytes_in_what_openssl_prints_and_never_shows() {
+    let base64 = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ/+3vEjRWeJA=";
+    let key = MasterKey::parse(base64).unwrap();
+    let unpadded = base64.trim_end_matches('=');
+    let url_safe = base64.replace('/', "_").replace('+', "-");
+    let line = format!("{base64}\n");
+    let hex: String = key.bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+    for text in [unpadded, &url_safe, &line, &hex] {
+        assert_eq!(MasterKey::parse(text).unwrap().bytes(), key.bytes(), "{text}");
+    }
+    for bad in ["", "secret", &base64[4..], &hex[2..], &"0".repeat(64), &"z".repeat(64)] {
+        assert!(MasterKey::parse(bad).unwrap_err().contains("openssl rand -base64 32"), "{bad}");
+    }
+    let gather = |pairs: &[(&str, &str)]| Raw::gather(&Flags::default(), variables(pairs), None);
+    let raw = gather(&[("EASEL_MASTER_KEY", base64)]).unwrap();
+    let config = Config::new(&raw).unwrap();
+    let effective = Effective { raw: &raw, config: &config }.to_string();
+    for shown in [format!("{raw:?}"), format!("{config:?}"), effective] {
+        assert!(!shown.contains(&base64[..8]), "{shown}");
+    }
+    let bad = Config::new(&gather(&[("EASEL_MASTER_KEY", "hunter2")]).unwrap()).unwrap_err();
+    assert!(!bad.to_string().contains("hunter2"), "{bad}");
+    let alone = gather(&[("EASEL_PREVIOUS_MASTER_KEY", base64)]).unwrap();
+    assert!(Config::new(&alone).unwrap_err().to_string().contains("set both"));
+    let file = file("master-key = \"hunter2");
+    let broken = Raw::gather(&Flags::default(), [], Some(file.path())).unwrap_err().to_string();
+    assert!(broken.contains("line 1") && !broken.contains("hunter2"), "{broken}");
+}
+
+#[test]
 fn open_minting_stays_on_this_machine_unless_it_is_allowed_out() {
     assert_eq!(config(&["--listen", "0.0.0.0:3000"]).unwrap().minting, Minting::Accounts);
     assert!(
