@@ -13,6 +13,7 @@ pub(crate) async fn an_empty_store_has_no_ring<B: Backend>() {
     let backend = B::start().await;
     let store = backend.open().await;
     assert_eq!(store.load().await.unwrap(), None);
+    assert_eq!(store.generation().await.unwrap(), None);
     assert!(!store.replace(0, &ring("a")).await.unwrap());
     assert!(!store.replace(1, &ring("a")).await.unwrap());
     assert_eq!(store.load().await.unwrap(), None);
@@ -47,7 +48,9 @@ pub(crate) async fn a_ring_is_replaced_only_by_who_has_seen_it<B: Backend>() {
     KeyringStore::create(&*store, &ring("first")).await.unwrap();
     assert!(!store.replace(0, &ring("second")).await.unwrap());
     assert!(!store.replace(2, &ring("second")).await.unwrap());
+    assert_eq!(store.generation().await.unwrap(), Some(1));
     assert!(store.replace(1, &ring("second")).await.unwrap());
+    assert_eq!(store.generation().await.unwrap(), Some(2));
     assert!(!store.replace(1, &ring("third")).await.unwrap(), "a generation is replaced once");
     let second = StoredRing { generation: 2, ring: ring("second") };
     assert_eq!(store.load().await.unwrap(), Some(second));

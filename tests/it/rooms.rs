@@ -21,7 +21,11 @@ use backend::{
     store::{KeyringStore, SecretText, SqliteStore, StoreError, StoredRing},
     token::{Keyring, KeyringError},
 };
-use common::{SessionAddress, api::CreateSession, jwt::SigningKey};
+use common::{
+    SessionAddress,
+    api::CreateSession,
+    jwt::{SigningKey, TokenFault},
+};
 use serde_json::{Value, json};
 use tests::{LABEL, Setup, still_clock, wait};
 
@@ -137,6 +141,10 @@ impl KeyringStore for Counted {
         }
     }
 
+    async fn generation(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.load().await?.map(|stored| stored.generation))
+    }
+
     async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError> {
         KeyringStore::create(&self.store, ring).await
     }
@@ -147,10 +155,12 @@ impl KeyringStore for Counted {
 }
 
 async fn keyring(setup: &Setup, clock: &ManualClock) -> (Arc<Counted>, Keyring) {
-    let store = SqliteStore::open(&setup.config().database_file()).await.unwrap();
+    let config = setup.config();
+    let store = SqliteStore::open(&config.database_file()).await.unwrap();
     let counted = Counted { store, loads: AtomicU64::new(0), lost: AtomicBool::new(false) };
     let counted = Arc::new(counted);
-    let keyring = Keyring::open(counted.clone(), Arc::new(clock.clone())).await.unwrap();
+    let clock = Arc::new(clock.clone());
+    let keyring = Keyring::open(counted.clone(), clock, &config.keys).await.unwrap();
     (counted, keyring)
 }
 
@@ -163,7 +173,7 @@ async fn a_ring_that_gets_lost_is_an_error_and_no_reason_for_a_new_one() {
     keyring.refresh().await.unwrap();
     counted.lost.store(true, Ordering::Relaxed);
     assert!(matches!(keyring.refresh().await, Err(KeyringError::Lost)));
-    assert!(keyring.verifying_key(&kid).await.is_some(), "what is known still holds");
+    assert!(keyring.verifying_key(&kid).await.is_ok(), "what is known still holds");
     counted.lost.store(false, Ordering::Relaxed);
     keyring.refresh().await.unwrap();
     assert_eq!(keyring.signing_key().public().kid, kid);
@@ -177,7 +187,8 @@ async fn keys_that_nobody_knows_reach_the_store_once_in_ten_seconds() {
     let before = counted.loads.load(Ordering::Relaxed);
     let looks = async || {
         for n in 0..50 {
-            assert!(keyring.verifying_key(&format!("unknown-{n}")).await.is_none());
+            let answer = keyring.verifying_key(&format!("unknown-{n}")).await;
+            assert!(matches!(answer, Err(TokenFault::UnknownKey)));
         }
         counted.loads.load(Ordering::Relaxed) - before
     };
@@ -189,7 +200,7 @@ async fn keys_that_nobody_knows_reach_the_store_once_in_ten_seconds() {
     // A key that is known costs nothing.
     let kid = keyring.signing_key().public().kid.clone();
     clock.advance(Duration::from_secs(3600));
-    assert!(keyring.verifying_key(&kid).await.is_some());
+    assert!(keyring.verifying_key(&kid).await.is_ok());
     assert_eq!(counted.loads.load(Ordering::Relaxed) - before, 2);
 }
 
@@ -200,7 +211,8 @@ async fn a_node_follows_changes_of_the_ring() {
     let config = setup.config();
     let node = setup.start().await;
     let store = backend::server::open_store(&config).await.unwrap();
-    let elsewhere = Keyring::open(Arc::new(store), Arc::new(clock.clone())).await.unwrap();
+    let time = Arc::new(clock.clone());
+    let elsewhere = Keyring::open(Arc::new(store), time, &config.keys).await.unwrap();
     let key = SigningKey::generate().unwrap();
     elsewhere.import(&key).await.unwrap();
     wait::until("tokens that the new key signs", async || {

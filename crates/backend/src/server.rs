@@ -125,7 +125,7 @@ pub async fn open_tokens(
     store: &SqliteStore,
     clock: Arc<dyn Clock>,
 ) -> Result<Tokens, ServerError> {
-    let keyring = Keyring::open(Arc::new(store.clone()), clock.clone()).await?;
+    let keyring = Keyring::open(Arc::new(store.clone()), clock.clone(), &config.keys).await?;
     let names = config.token_names.clone();
     Ok(Tokens::new(Arc::new(keyring), names, config.token_lifetimes, clock))
 }
@@ -224,6 +224,12 @@ impl Server {
             Minting::Accounts => "accounts",
         };
         let file = config.database_file();
+        if config.keys.master.is_none() && !config.listen.ip().is_loopback() {
+            tracing::warn!(
+                "private keys lie in the store as they are: set EASEL_MASTER_KEY, such as from \
+                 `openssl rand -base64 32`, to seal them"
+            );
+        }
         tracing::info!(
             "ready on http://{public} (ops http://{ops}), store sqlite {}, minting {minting}",
             file.display()

@@ -24,10 +24,6 @@ use super::{
 };
 use crate::{config::Config, token::Tokens};
 
-/// How long a verifier may keep the keys: five minutes, so that a new key is known well
-/// before it signs.
-const JWKS_CACHING: &str = "public, max-age=300, must-revalidate";
-
 /// What shows who someone is.
 enum Credentials {}
 refuses!(Credentials: AuthCredentialsInvalid);
@@ -89,14 +85,16 @@ pub(super) async fn jwks(
     State(tokens): State<Arc<Tokens>>,
     known: IfNoneMatch,
 ) -> Result<Response, ApiError> {
-    let body = serde_json::to_vec(&*tokens.keyring().published()).map_err(|error| {
+    let published = tokens.keyring().published();
+    let body = serde_json::to_vec(&published.keys).map_err(|error| {
         tracing::error!(%error, "the public keys cannot be written");
         ApiError::Internal
     })?;
     let etag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&body)));
     let matches = known.has(&etag);
+    let caching = format!("public, max-age={}, must-revalidate", published.max_age.as_secs());
     let headers = [
-        (header::CACHE_CONTROL, JWKS_CACHING),
+        (header::CACHE_CONTROL, caching.as_str()),
         (header::ETAG, etag.as_str()),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     ];

@@ -104,7 +104,7 @@ impl Hub {
 
     /// Enters the room of a session. From now on the viewer misses nothing: join first, then
     /// read the store and [`Viewer::offer`] what it says; the higher revision wins. Private
-    /// frames are not for this viewer until it is [admitted](Viewer::admit_until).
+    /// frames are not for this viewer until it is [admitted](Viewer::admit).
     pub fn join(self: &Arc<Self>, address: &SessionAddress) -> Viewer {
         let room = {
             let room = self.rooms.entry(address.clone()).or_insert_with(Room::empty);

@@ -156,7 +156,7 @@ async fn a_drain_spreads_the_ends_over_its_time() {
 async fn a_right_that_ends_ends_the_stream() {
     let Stage { hub, clock, chart } = stage();
     let mut viewer = hub.join(&chart);
-    viewer.admit_until(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60));
+    viewer.admit(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60), std::future::pending());
     clock.advance(Duration::from_secs(60));
     assert!(matches!(viewer.next().await, Seen::End(EndReason::Revoked)));
 }
@@ -190,7 +190,7 @@ async fn a_new_life_ends_the_streams_of_the_one_before_and_no_others() {
 async fn a_private_frame_is_seen_by_the_admitted_alone_whatever_brought_it() {
     let Stage { hub, chart, .. } = stage();
     let (mut stranger, mut owner) = (hub.join(&chart), hub.join(&chart));
-    owner.admit_until(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60));
+    owner.admit(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60), std::future::pending());
     hub.show(&chart, &frame(1, "<svg>open</svg>"), Public);
     assert_eq!(sees(&mut stranger).await, "<svg>open</svg>");
     // The same picture: it is the audience that changes.

@@ -74,11 +74,23 @@ impl Viewer {
         self.room.offer(frame, visibility, &self.hub.metrics);
     }
 
-    /// Lets this viewer see private frames too, until `time`, when its right to watch ends.
-    pub fn admit_until(&mut self, time: OffsetDateTime) {
+    /// Lets this viewer see private frames too. Its right to watch ends at `time`, or when
+    /// `withdrawn` resolves, whichever comes first.
+    pub fn admit(
+        &mut self,
+        time: OffsetDateTime,
+        withdrawn: impl Future<Output = ()> + Send + 'static,
+    ) {
         let left = (time - self.hub.clock.now()).try_into().unwrap_or(Duration::ZERO);
+        let over = self.hub.clock.sleep(left);
+        let ends = async move {
+            tokio::select! {
+                () = over => {}
+                () = withdrawn => {}
+            }
+        };
         self.admitted = true;
-        self.right_ends = Deadline::At(self.hub.clock.sleep(left), EndReason::Revoked);
+        self.right_ends = Deadline::At(Box::pin(ends), EndReason::Revoked);
     }
 
     /// Whether the room has ended already.

@@ -1,7 +1,6 @@
 //! Who may watch: a pure decision.
 
 use common::api::Visibility;
-use time::OffsetDateTime;
 
 use crate::{store::StoredSession, token::Identity};
 
@@ -17,26 +16,29 @@ pub enum Denied {
 }
 
 /// A right to watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
+#[derive(Debug, Clone, Copy)]
+pub enum Right<'a> {
     /// As long as the session lasts.
     Lasting,
-    /// As long as the token lasts: until then.
-    Until(OffsetDateTime),
+    /// As long as the token lasts that says who this is.
+    Of(&'a Identity),
 }
 
 /// Whether `caller` may watch `session`.
 ///
 /// # Errors
 /// See [`Denied`].
-pub fn may_watch(session: &StoredSession, caller: Option<&Identity>) -> Result<Right, Denied> {
+pub fn may_watch<'a>(
+    session: &StoredSession,
+    caller: Option<&'a Identity>,
+) -> Result<Right<'a>, Denied> {
     if session.drawing.visibility == Visibility::Public {
         return Ok(Right::Lasting);
     }
     match caller {
         None => Err(Denied::Anonymous),
         Some(caller) if session.address.owner.as_ref() == Some(&caller.user) => {
-            Ok(Right::Until(caller.expires_at))
+            Ok(Right::Of(caller))
         }
         Some(_) => Err(Denied::Stranger),
     }

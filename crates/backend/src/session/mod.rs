@@ -295,7 +295,7 @@ impl Sessions {
             let session = self.get(address).await?;
             match access::may_watch(&session, caller)? {
                 Right::Lasting => {}
-                Right::Until(time) => viewer.admit_until(time),
+                Right::Of(caller) => viewer.admit(caller.expires_at, caller.key.clone().ends()),
             }
             viewer.offer(&session.frame(), session.drawing.visibility);
             // The room may have ended with an earlier life of what was read just now.

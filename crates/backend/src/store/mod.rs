@@ -15,6 +15,7 @@ use common::{
     api::{Args, Visibility},
 };
 use time::OffsetDateTime;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use self::sqlite::SqliteStore;
 
@@ -181,16 +182,21 @@ pub trait KeyringStore: Debug + Send + Sync {
     /// The ring, if there is one.
     async fn load(&self) -> Result<Option<StoredRing>, StoreError>;
 
+    /// The generation of the ring, if there is one: a look that is cheap enough for every
+    /// second.
+    async fn generation(&self) -> Result<Option<u64>, StoreError>;
+
     /// Stores the first ring, in one step: if there is one already, that one stays. Either
     /// way the answer is what is stored now.
     async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError>;
 
-    /// Replaces the ring if it still has this generation; says whether it did.
+    /// Replaces the ring if it still has this generation; says whether it did. What was
+    /// replaced cannot be read from the store's files any more.
     async fn replace(&self, generation: u64, ring: &SecretText) -> Result<bool, StoreError>;
 }
 
-/// Text that must not be shown.
-#[derive(Clone, PartialEq, Eq)]
+/// Text that must not be shown, wiped from memory when dropped.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct SecretText(pub String);
 
 impl Debug for SecretText {

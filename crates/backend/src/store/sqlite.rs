@@ -302,6 +302,15 @@ impl KeyringStore for SqliteStore {
             .transpose()
     }
 
+    async fn generation(&self) -> Result<Option<u64>, StoreError> {
+        sqlx::query_scalar("SELECT generation FROM keyring")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .map(unsigned)
+            .transpose()
+    }
+
     async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError> {
         let mut transaction =
             self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
@@ -321,15 +330,32 @@ impl KeyringStore for SqliteStore {
     }
 
     async fn replace(&self, generation: u64, ring: &SecretText) -> Result<bool, StoreError> {
-        sqlx::query(
+        let mut writer = self.writer.acquire().await.map_err(unavailable)?;
+        // Without it, SQLite leaves what was there in pages that it means to use again.
+        sqlx::query("PRAGMA secure_delete = ON")
+            .execute(&mut *writer)
+            .await
+            .map_err(unavailable)?;
+        let done = sqlx::query(
             "UPDATE keyring SET ring = $1, generation = generation + 1 WHERE generation = $2",
         )
         .bind(&ring.0)
         .bind(signed(generation))
-        .execute(&self.writer)
+        .execute(&mut *writer)
         .await
-        .map(|done| done.rows_affected() == 1)
-        .map_err(unavailable)
+        .map_err(unavailable)?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        // The log of writes still holds what was there, until it is cut.
+        let busy: bool = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(&mut *writer)
+            .await
+            .map_err(unavailable)?;
+        if busy {
+            tracing::warn!("the earlier keyring is in the store's log until it is next cut");
+        }
+        Ok(true)
     }
 }
 

@@ -12,7 +12,10 @@ use common::{
 };
 use time::OffsetDateTime;
 
-pub use self::keyring::{KeyState, KeySummary, Keyring, KeyringError};
+pub(crate) use self::keyring::rfc3339;
+pub use self::keyring::{
+    InUse, KeyState, KeySummary, Keyring, KeyringError, Promotion, Published, Step,
+};
 use crate::{clock::Clock, config::Lifetimes};
 
 /// Why no token was issued.
@@ -36,12 +39,14 @@ pub struct IssuedToken {
 }
 
 /// Who a valid token speaks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Identity {
     /// Whose token it is.
     pub user: UserId,
     /// When it ends.
     pub expires_at: OffsetDateTime,
+    /// The key that vouches for it: when that ends, the token does.
+    pub key: InUse,
 }
 
 /// Issues and verifies tokens.
@@ -104,10 +109,11 @@ impl Tokens {
     /// Why it is not believed: for the log, not for the client.
     pub async fn verify(&self, token: &str) -> Result<Identity, TokenFault> {
         let parsed = ParsedToken::parse(token)?;
-        let key = self.keyring.verifying_key(parsed.kid()).await.ok_or(TokenFault::UnknownKey)?;
+        let key = self.keyring.verifying_key(parsed.kid()).await?;
         let claims = parsed.verify(&key, &self.names, self.clock.now().unix_timestamp())?;
         let expires_at =
             OffsetDateTime::from_unix_timestamp(claims.exp).map_err(|_| TokenFault::Claims)?;
-        Ok(Identity { user: claims.sub, expires_at })
+        let key = self.keyring.in_use(parsed.kid());
+        Ok(Identity { user: claims.sub, expires_at, key })
     }
 }
