@@ -15,6 +15,7 @@ mod conditions;
 mod drain;
 mod fan_out;
 mod gallery;
+mod hostile_templates;
 mod lifetimes;
 mod negotiation;
 mod openapi;

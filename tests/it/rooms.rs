@@ -44,7 +44,7 @@ async fn rooms(clock: &ManualClock) -> Rooms {
     let hub = Hub::new(clock.clone(), metrics.clone());
     let lifecycle = Lifecycle::default();
     let program = WorkerProgram(tests::binary().to_owned());
-    let renderer = Renderer::new(config.render, &program, &lifecycle, metrics);
+    let renderer = Renderer::new(config.render, &program, &lifecycle, clock.clone(), metrics);
     let lifetimes = config.session_lifetimes;
     let sessions =
         Sessions::new(Arc::new(store), hub.clone(), renderer, clock, lifetimes, lifecycle);

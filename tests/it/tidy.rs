@@ -156,7 +156,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hub", &["clock", "encode", "metrics"]),
     ("lifecycle", &[]),
     ("metrics", &[]),
-    ("render", &["lifecycle", "metrics"]),
+    ("render", &["clock", "lifecycle", "metrics"]),
     ("session", &["clock", "config", "encode", "hub", "lifecycle", "render", "store", "token"]),
     ("store", &[]),
     ("telemetry", &["config"]),

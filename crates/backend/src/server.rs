@@ -147,7 +147,8 @@ impl Server {
         let metrics = Arc::new(Metrics::default());
         let lifecycle = Lifecycle::default();
         let hub = Hub::new(clock.clone(), metrics.clone());
-        let renderer = Renderer::new(config.render, worker, &lifecycle, metrics.clone());
+        let renderer =
+            Renderer::new(config.render, worker, &lifecycle, clock.clone(), metrics.clone());
         let sessions = Sessions::new(
             Arc::new(store.clone()),
             hub.clone(),

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{Failure, Settings, print};
 use crate::{
+    clock::SystemClock,
     lifecycle::Lifecycle,
     metrics::Metrics,
     render::{RenderError, Renderer, WorkerProgram},
@@ -35,7 +36,8 @@ pub(super) async fn run(command: &Command) -> Result<(), Failure> {
     let (_, config) = settings.load()?;
     let lifecycle = Lifecycle::default();
     let metrics = Arc::new(Metrics::default());
-    let renderer = Renderer::new(config.render, &WorkerProgram::this()?, &lifecycle, metrics);
+    let (program, clock) = (WorkerProgram::this()?, Arc::new(SystemClock));
+    let renderer = Renderer::new(config.render, &program, &lifecycle, clock, metrics);
     let mut faults = 0;
     for file in files {
         let line = match check(&renderer, file).await {

@@ -11,7 +11,7 @@ use url::Url;
 
 pub use self::keys::{KeySettings, KeyWindows, MasterKey};
 pub use self::raw::{ConfigError, Flags, Raw, SETTINGS, Setting, Source};
-use crate::render::RenderLimits;
+use crate::render::{RenderLimits, SnapshotLimits};
 
 /// How long a session lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,10 +100,21 @@ impl Config {
             max_body_bytes: raw.with("max-body-bytes", count)?,
             render: RenderLimits {
                 template_bytes: raw.with("max-template-bytes", count)?,
+                args_bytes: raw.with("max-args-bytes", count)?,
                 output_bytes: raw.with("max-output-bytes", count)?,
+                loop_steps: raw.with("max-loop-steps", count)? as u64,
+                depth: raw.with("max-depth", depth)?,
+                elements: raw.with("max-elements", count)? as u64,
                 memory_bytes: raw.with("render-memory-bytes", count)? as u64,
                 compute: raw.with("render-compute", duration)?,
                 parallel: raw.with("render-parallel", parallel)?,
+                snapshot: SnapshotLimits {
+                    side: raw.with("snapshot-max-side", side)?,
+                    depth: raw.with("snapshot-max-depth", depth)?,
+                    memory_bytes: raw.with("snapshot-memory-bytes", count)? as u64,
+                    compute: raw.with("snapshot-compute", duration)?,
+                    parallel: raw.with("snapshot-parallel", parallel)?,
+                },
             },
             log: raw.with("log", log_filter)?,
             log_format: raw.with("log-format", log_format)?,
@@ -271,6 +282,21 @@ fn parallel(value: &str) -> Result<usize, String> {
     match count(value)? {
         many if many > 1024 => Err("must not be above 1024".to_owned()),
         fine => Ok(fine),
+    }
+}
+
+/// What draws a picture does so by recursion, on a stack of a fixed size.
+fn depth(value: &str) -> Result<usize, String> {
+    match count(value)? {
+        deep if deep > 256 => Err("must not be above 256".to_owned()),
+        fine => Ok(fine),
+    }
+}
+
+fn side(value: &str) -> Result<u32, String> {
+    match u32::try_from(count(value)?) {
+        Ok(side) if side <= 16_384 => Ok(side),
+        _ => Err("must not be above 16384".to_owned()),
     }
 }
 

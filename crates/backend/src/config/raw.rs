@@ -129,10 +129,36 @@ pub const SETTINGS: &[Setting] = &[
         "Largest template: a page of SVG has a few thousand",
     ),
     setting(
+        "max-args-bytes",
+        "BYTES",
+        "262144",
+        "Largest args as JSON, merged ones too: a chart of 10,000 points has about half of it",
+    ),
+    setting(
         "max-output-bytes",
         "BYTES",
         "524288",
         "Largest picture: every viewer gets it with every change",
+    ),
+    setting(
+        "max-loop-steps",
+        "COUNT",
+        "100000",
+        "Most turns of all loops of one picture: they take about 50 ms, and make a picture \
+         that is larger than most",
+    ),
+    setting(
+        "max-depth",
+        "COUNT",
+        "128",
+        "How deep elements of a picture may stand in each other, references followed, up to \
+         256: browsers draw by recursion",
+    ),
+    setting(
+        "max-elements",
+        "COUNT",
+        "100000",
+        "Most elements of a picture, references followed: browsers draw more than 10,000 slowly",
     ),
     setting(
         "render-parallel",
@@ -150,7 +176,38 @@ pub const SETTINGS: &[Setting] = &[
         "render-memory-bytes",
         "BYTES",
         "268435456",
-        "Most memory of a render worker, the program itself and a large PNG included",
+        "Most memory of a render worker, the program itself included",
+    ),
+    setting(
+        "snapshot-max-side",
+        "PIXELS",
+        "4096",
+        "Longest side of a PNG, up to 16384: 16 million pixels are 64 MB while they are drawn",
+    ),
+    setting(
+        "snapshot-max-depth",
+        "COUNT",
+        "64",
+        "How deep elements of a PNG may stand in each other, references followed, up to 256: \
+         many of them take a bitmap each while they are drawn",
+    ),
+    setting(
+        "snapshot-parallel",
+        "COUNT",
+        "1",
+        "Workers that make PNGs: apart from the others, which they must not hold up",
+    ),
+    setting(
+        "snapshot-compute",
+        "DURATION",
+        "1s",
+        "Most compute of one PNG: millions of pixels take longer than the text they come from",
+    ),
+    setting(
+        "snapshot-memory-bytes",
+        "BYTES",
+        "402653184",
+        "Most memory of a worker that makes PNGs: a few bitmaps of the longest side",
     ),
     setting(
         "log",

@@ -87,6 +87,10 @@ fn a_bad_value_names_its_key_its_source_and_the_fix() {
         (["--public-url", "ftp://x"], "must be an http or https URL"),
         (["--public-url", "https://u:p@x"], "must be an http or https URL"),
         (["--max-body-bytes", "-1"], "whole number above 0"),
+        (["--max-loop-steps", "0"], "whole number above 0"),
+        (["--max-depth", "257"], "must not be above 256"),
+        (["--snapshot-max-side", "16385"], "must not be above 16384"),
+        (["--snapshot-compute", "0"], "longer than nothing"),
         (["--minting", "free"], "must be `open` or `accounts`"),
         (["--log-format", "xml"], "must be `text` or `json`"),
     ] {

@@ -15,7 +15,7 @@ use common::{
 };
 
 use crate::{
-    render::{Position, RenderError},
+    render::{Limit, Position, RenderError},
     session::{ChangeError, SessionError, access::Denied},
     token::IssueError,
 };
@@ -271,8 +271,16 @@ fn render(error: RenderError) -> Draft {
             tracing::error!("no render worker could do a job");
             Draft::new(ErrorCode::RenderUnavailable, "Nothing was changed; try again.")
         }
+        RenderError::Unmetered { .. } => {
+            Draft::template(ErrorCode::TemplateInvalid, &error.to_string(), None)
+        }
+        RenderError::Limit(limit) if limit.is_of_snapshot() => {
+            Draft::new(ErrorCode::RenderLimit, limit.to_string())
+        }
         RenderError::Limit(limit) => {
-            Draft::template(ErrorCode::RenderLimit, &limit.to_string(), None)
+            let args = matches!(limit, Limit::ArgsBytes(_));
+            let pointer = if args { "/args" } else { "/template" };
+            Draft::field(ErrorCode::RenderLimit, pointer, limit.to_string())
         }
     }
 }

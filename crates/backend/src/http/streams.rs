@@ -23,7 +23,7 @@ use super::{
 use crate::{
     encode::{EndReason, SharedFrame, multipart, sse},
     hub::{Seen, Viewer},
-    render::page,
+    render::{Size, page},
     session::SessionError,
 };
 
@@ -141,7 +141,7 @@ async fn answer(
         }
         Form::Png => {
             let etag = format!("\"{}.png\"", session.revision);
-            let png = async { Ok(app.sessions.snapshot(&session).await?.into()) };
+            let png = async { Ok(app.sessions.snapshot(&session, Size::Scale(1.0)).await?.into()) };
             snapshot(&etag, known, "image/png", png).await?
         }
     };

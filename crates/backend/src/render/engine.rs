@@ -6,9 +6,15 @@ use std::{io, sync::Arc};
 use common::api::Args;
 use quick_cache::{Weighter, sync::Cache};
 use sha2::{Digest, Sha256};
-use tera::{Context, ErrorKind, Kwargs, State, Tera, Value};
+use tera::{Context, ErrorKind, Tera};
+use time::OffsetDateTime;
 
-use super::{Limit, Position, RenderError, RenderLimits, svg};
+use super::{
+    Limit, Position, RenderError, RenderLimits,
+    language::{self, Meter},
+    metered::{self, Metered, Reading},
+    svg,
+};
 
 /// The engine keeps templates by name; each of ours is alone in its engine.
 const NAME: &str = "template";
@@ -18,15 +24,22 @@ const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 /// How many templates that is, more or less: a hint for the cache's tables.
 const CACHE_ITEMS: usize = 1024;
 
-/// Renders templates; keeps the compiled form of those used lately.
+/// Renders templates, one at a time; keeps the compiled form of those used lately.
 pub(super) struct Engine {
     compiled: Cache<[u8; 32], Arc<Compiled>, SourceWeight>,
     limits: RenderLimits,
+    meter: Arc<Meter>,
+    /// Knows what callers may use.
+    callers: Tera,
+    /// Knows how to count as well.
+    counting: Tera,
 }
 
 struct Compiled {
     tera: Tera,
     source_bytes: usize,
+    /// Where the compiled source differs from that of the caller.
+    metered: Option<Metered>,
 }
 
 #[derive(Clone)]
@@ -48,23 +61,44 @@ pub(super) struct Drawn {
 
 impl Engine {
     pub(super) fn new(limits: RenderLimits) -> Self {
-        Self { compiled: Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, SourceWeight), limits }
+        let meter = Meter::new(limits.loop_steps);
+        let callers = language::callers_engine(&meter);
+        let counting = language::counting_engine(&callers, &meter);
+        let compiled = Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, SourceWeight);
+        Self { compiled, limits, meter, callers, counting }
     }
 
-    /// Draws: compiles the template if need be, renders it with `args`, and makes sure that
-    /// the result is a picture.
-    pub(super) fn draw(&self, template: &str, args: &Args) -> Result<Drawn, RenderError> {
+    /// Draws: compiles the template if need be, renders it with `args` at the time `now`, and
+    /// makes sure that the result is a picture.
+    pub(super) fn draw(
+        &self,
+        template: &str,
+        args: &Args,
+        now: OffsetDateTime,
+    ) -> Result<Drawn, RenderError> {
         let (template, compiled) = self.compile(template)?;
-        let context = Context::from_serialize(args).map_err(|error| render_error(&error))?;
+        let failed = |error: &tera::Error| {
+            let (message, at) = describe(error);
+            let at = match &template.metered {
+                Some(metered) => at.map(|at| metered.original(at)),
+                None => at,
+            };
+            RenderError::Render { message, at }
+        };
+        let context = Context::from_serialize(args).map_err(|error| failed(&error))?;
         let mut output = Bounded { bytes: Vec::new(), limit: self.limits.output_bytes };
+        self.meter.begin(now);
         match template.tera.render_to(NAME, &context, &mut output) {
             Ok(()) => {}
+            Err(_) if self.meter.is_exceeded() => {
+                return Err(RenderError::Limit(Limit::LoopSteps(self.limits.loop_steps)));
+            }
             Err(error) if matches!(error.kind(), ErrorKind::Io(_)) => {
                 return Err(RenderError::Limit(Limit::OutputBytes(self.limits.output_bytes)));
             }
-            Err(error) => return Err(render_error(&error)),
+            Err(error) => return Err(failed(&error)),
         }
-        Ok(Drawn { svg: svg::picture(&output.bytes)?.into_owned(), compiled })
+        Ok(Drawn { svg: svg::picture(&output.bytes, &self.limits)?.into_owned(), compiled })
     }
 
     fn compile(&self, template: &str) -> Result<(Arc<Compiled>, bool), RenderError> {
@@ -73,31 +107,42 @@ impl Engine {
         let mut fresh = false;
         let compiled = self.compiled.get_or_insert_with(&key, || {
             fresh = true;
-            let mut tera = Tera::new();
-            // Every template makes XML, whatever its name.
-            tera.autoescape_on([""]);
-            // Args are always escaped; a template cannot opt out on behalf of strangers who
-            // may set them.
-            tera.register_filter("safe", refuse_safe);
-            tera.add_raw_template(NAME, template).map_err(|error| template_error(&error))?;
-            Ok::<_, RenderError>(Arc::new(Compiled { tera, source_bytes: template.len() }))
+            self.compile_anew(template).map(Arc::new)
         })?;
         Ok((compiled, fresh))
     }
-}
 
-fn refuse_safe(_: Value, _: Kwargs, _: &State) -> Result<Value, tera::Error> {
-    Err(tera::Error::message("`safe` is not available: what a template prints is always escaped"))
+    fn compile_anew(&self, template: &str) -> Result<Compiled, RenderError> {
+        let mut tera = self.callers.clone();
+        let compiled = tera.add_raw_template(NAME, template);
+        if let Err(error) = &compiled
+            && matches!(error.kind(), ErrorKind::SyntaxError(_))
+        {
+            return Err(template_error(error));
+        }
+        // The engine takes the source, so a reader that does not is wrong about the language.
+        let unreadable = || RenderError::Unmetered { message: "it cannot be read".to_owned() };
+        let reading = Reading::of(template).ok_or_else(unreadable)?;
+        for (what, name, at) in &reading.uses {
+            if let Some(message) = language::refusal(*what, name) {
+                let at = Some(metered::position(template, *at));
+                return Err(RenderError::Template { message, at });
+            }
+        }
+        compiled.map_err(|error| template_error(&error))?;
+        let metered = reading.metered();
+        if let Some(metered) = &metered {
+            tera = self.counting.clone();
+            tera.add_raw_template(NAME, &metered.source)
+                .map_err(|error| RenderError::Unmetered { message: describe(&error).0 })?;
+        }
+        Ok(Compiled { tera, source_bytes: template.len(), metered })
+    }
 }
 
 fn template_error(error: &tera::Error) -> RenderError {
     let (message, at) = describe(error);
     RenderError::Template { message, at }
-}
-
-fn render_error(error: &tera::Error) -> RenderError {
-    let (message, at) = describe(error);
-    RenderError::Render { message, at }
 }
 
 /// Longest message of the engine that is passed on, in characters: it may quote the template.

@@ -7,21 +7,32 @@
 
 mod clean;
 mod engine;
+mod language;
+mod limits;
+mod metered;
 pub mod page;
 mod pool;
 mod snapshot;
+mod source;
 mod svg;
 pub mod worker;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use common::api::Args;
 use serde::{Deserialize, Serialize};
 
-use self::{pool::Pool, worker::Task};
-use crate::{lifecycle::Lifecycle, metrics::Metrics};
+use self::{
+    pool::{Confines, Pool},
+    worker::Task,
+};
+use crate::{clock::Clock, lifecycle::Lifecycle, metrics::Metrics};
 
-pub use self::pool::WorkerProgram;
+pub use self::{
+    limits::{Limit, RenderLimits, SnapshotLimits},
+    pool::WorkerProgram,
+    snapshot::Size,
+};
 
 /// Where in a text something is wrong; both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,54 +68,17 @@ pub enum RenderError {
     /// Too much of something.
     #[error("{0}")]
     Limit(Limit),
+    /// The template is fine and cannot be made to count its steps: it is as complex as the
+    /// engine allows, and counting would make it more so.
+    #[error("this template is too complex to count its steps ({message}); make it simpler")]
+    Unmetered {
+        /// The engine's message.
+        message: String,
+    },
     /// No worker could be started, or the server is stopping.
     #[error("no render worker could do the job")]
     Worker,
 }
-
-/// A limit that a template reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Limit {
-    /// The source is longer than this many bytes.
-    #[error("the template has more than {0} bytes")]
-    TemplateBytes(usize),
-    /// The result is longer than this many bytes.
-    #[error("the result has more than {0} bytes")]
-    OutputBytes(usize),
-    /// The picture is wider or higher than this many pixels.
-    #[error("the picture is wider or higher than {0} pixels")]
-    Pixels(u32),
-    /// Elements stand in each other more deeply than this.
-    #[error("elements stand more than {0} deep in each other")]
-    Depth(usize),
-    /// References make the picture come to more elements than this.
-    #[error("with its references the picture comes to more than {0} elements")]
-    Drawn(u64),
-    /// Rendering takes more than this much compute.
-    #[error("the template takes more than {} ms of compute", .0.as_millis())]
-    Compute(Duration),
-    /// Rendering takes more than this many bytes of memory.
-    #[error("the template takes more than {} MiB of memory", .0 / 1024 / 1024)]
-    Memory(u64),
-}
-
-/// How much a template may be, take and make.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct RenderLimits {
-    /// Longest template, in bytes.
-    pub template_bytes: usize,
-    /// Longest result, in bytes.
-    pub output_bytes: usize,
-    /// Most memory of a worker, in bytes; the program itself takes a part of it.
-    pub memory_bytes: u64,
-    /// Most compute of one drawing.
-    pub compute: Duration,
-    /// Workers, and so drawings that are made at once.
-    pub parallel: usize,
-}
-
-/// Most compute of one snapshot: millions of pixels take longer than the text they come from.
-const SNAPSHOT_COMPUTE: Duration = Duration::from_secs(1);
 
 /// Has drawings made.
 #[derive(Debug)]
@@ -113,22 +87,23 @@ pub struct Renderer {
     /// Apart from the others: whoever asks for bitmaps must not hold up those who draw.
     snapshots: Pool,
     limits: RenderLimits,
+    clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
 
 impl Renderer {
     /// A renderer whose workers run as long as `lifecycle`. They are started when they are
-    /// first needed.
+    /// first needed. What is drawn by the time, is drawn by `clock`.
     pub fn new(
         limits: RenderLimits,
         program: &WorkerProgram,
         lifecycle: &Lifecycle,
+        clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Arc<Self> {
-        let pool = Pool::start(program, limits, lifecycle);
-        let one = RenderLimits { parallel: 1, compute: SNAPSHOT_COMPUTE, ..limits };
-        let snapshots = Pool::start(program, one, lifecycle);
-        Arc::new(Self { pool, snapshots, limits, metrics })
+        let pool = Pool::start(program, limits, Confines::drawing(&limits), lifecycle);
+        let snapshots = Pool::start(program, limits, Confines::snapshots(&limits), lifecycle);
+        Arc::new(Self { pool, snapshots, limits, clock, metrics })
     }
 
     /// Draws a template with args.
@@ -140,20 +115,29 @@ impl Renderer {
             return Err(RenderError::Limit(Limit::TemplateBytes(self.limits.template_bytes)));
         }
         let args = serde_json::to_vec(args).map_err(|_| RenderError::Worker)?;
+        if args.len() > self.limits.args_bytes {
+            return Err(RenderError::Limit(Limit::ArgsBytes(self.limits.args_bytes)));
+        }
         self.metrics.rendered();
-        let done = self.pool.run(Task::Draw, [template.as_bytes(), &args]).await?;
+        let now = self.clock.now().unix_timestamp().to_le_bytes();
+        let done = self.pool.run(Task::Draw, [template.as_bytes(), &args, &now]).await;
+        if let Err(RenderError::Unmetered { message }) = &done {
+            tracing::warn!(message, "a template that compiles cannot be made to count its steps");
+        }
+        let done = done?;
         if done.compiled {
             self.metrics.compiled();
         }
         String::from_utf8(done.bytes).map(Arc::from).map_err(|_| RenderError::Worker)
     }
 
-    /// Draws an SVG as PNG.
+    /// Draws an SVG as PNG, in this size.
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub async fn snapshot(&self, svg: &str) -> Result<Vec<u8>, RenderError> {
-        Ok(self.snapshots.run(Task::Snapshot, [svg.as_bytes(), &[]]).await?.bytes)
+    pub async fn snapshot(&self, svg: &str, size: Size) -> Result<Vec<u8>, RenderError> {
+        let size = serde_json::to_vec(&size).map_err(|_| RenderError::Worker)?;
+        Ok(self.snapshots.run(Task::Snapshot, [svg.as_bytes(), &size, &[]]).await?.bytes)
     }
 }
 

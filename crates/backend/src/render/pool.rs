@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    Limit, RenderError, RenderLimits,
+    Limit, RenderError, RenderLimits, SnapshotLimits,
     worker::{self, Outcome, Settings, Task},
 };
 use crate::lifecycle::Lifecycle;
@@ -24,6 +24,9 @@ const PATIENCE: u32 = 40;
 
 /// How long the parent waits between two looks at what a late worker has used.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The exit code of a Rust program that panicked.
+const PANICKED: i32 = 101;
 
 /// Longest answer, beyond the limit of the output itself: a PNG or an error message.
 const MAX_ANSWER: usize = 128 * 1024 * 1024;
@@ -42,6 +45,35 @@ impl WorkerProgram {
         // taken its place on the disk.
         let link = PathBuf::from("/proc/self/exe");
         if link.exists() { Ok(Self(link)) } else { std::env::current_exe().map(Self) }
+    }
+}
+
+/// What the workers of a pool may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Confines {
+    compute: Duration,
+    memory_bytes: u64,
+    parallel: usize,
+    /// What whoever takes more compute is told.
+    too_long: Limit,
+    /// What whoever takes more memory is told.
+    too_large: Limit,
+}
+
+impl Confines {
+    /// For those who draw.
+    pub(super) fn drawing(limits: &RenderLimits) -> Self {
+        let RenderLimits { compute, memory_bytes, parallel, .. } = *limits;
+        let (too_long, too_large) = (Limit::Compute(compute), Limit::Memory(memory_bytes));
+        Self { compute, memory_bytes, parallel, too_long, too_large }
+    }
+
+    /// For those who make bitmaps.
+    pub(super) fn snapshots(limits: &RenderLimits) -> Self {
+        let SnapshotLimits { compute, memory_bytes, parallel, .. } = limits.snapshot;
+        let too_long = Limit::SnapshotCompute(compute);
+        let too_large = Limit::SnapshotMemory(memory_bytes);
+        Self { compute, memory_bytes, parallel, too_long, too_large }
     }
 }
 
@@ -70,12 +102,13 @@ impl Pool {
     pub(super) fn start(
         program: &WorkerProgram,
         limits: RenderLimits,
+        confines: Confines,
         lifecycle: &Lifecycle,
     ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        for _ in 0..limits.parallel {
-            let desk = Desk { program: program.clone(), limits, worker: None };
+        for _ in 0..confines.parallel {
+            let desk = Desk { program: program.clone(), limits, confines, worker: None };
             lifecycle.spawn(desk.work(queue.clone()));
         }
         Self { jobs }
@@ -83,7 +116,11 @@ impl Pool {
 
     /// Has a job done. A caller that goes away leaves nothing behind: its job is skipped, or
     /// done for nobody.
-    pub(super) async fn run(&self, task: Task, parts: [&[u8]; 2]) -> Result<Done, RenderError> {
+    pub(super) async fn run(
+        &self,
+        task: Task,
+        parts: [&[u8]; worker::PARTS],
+    ) -> Result<Done, RenderError> {
         let (answer, done) = oneshot::channel();
         let job = Job { request: worker::message(task as u8, &parts), answer };
         let stopped = || RenderError::Worker;
@@ -96,6 +133,7 @@ impl Pool {
 struct Desk {
     program: WorkerProgram,
     limits: RenderLimits,
+    confines: Confines,
     worker: Option<Worker>,
 }
 
@@ -144,7 +182,10 @@ impl Desk {
     }
 
     fn hire(&self) -> io::Result<Worker> {
-        let settings = serde_json::to_string(&Settings { limits: self.limits })?;
+        let settings = serde_json::to_string(&Settings {
+            limits: self.limits,
+            memory_bytes: self.confines.memory_bytes,
+        })?;
         let mut process = Command::new(&self.program.0)
             .args([OsString::from(worker::COMMAND), OsString::from(settings)])
             .env_clear()
@@ -169,14 +210,26 @@ impl Desk {
         let process = worker.process.id();
         let before = process.and_then(cpu_time);
         let began = Instant::now();
-        let allowed = self.limits.compute;
+        let allowed = self.confines.compute;
         let mut exchange = Box::pin(exchange(&mut worker.input, &mut worker.output, request));
         let mut look_at = began + allowed;
         loop {
             match tokio::time::timeout_at(look_at, &mut exchange).await {
                 Ok(Ok(result)) => return Ok(result),
-                // It closed its pipe: the system did not give it the memory that it wanted.
-                Ok(Err(_)) => return Err(Limit::Memory(self.limits.memory_bytes)),
+                // It closed its pipe: mostly, the system did not give it the memory that it
+                // wanted. A defect of what draws is another thing, and ends it with this code.
+                Ok(Err(_)) => {
+                    drop(exchange);
+                    // Whoever has ended already keeps the code that it ended with.
+                    drop(worker.process.start_kill());
+                    let ended = worker.process.wait().await.ok().and_then(|end| end.code());
+                    if ended == Some(PANICKED) {
+                        tracing::error!("a render worker panicked");
+                        let message = "this makes what draws pictures fail".to_owned();
+                        return Ok(Err(RenderError::Render { message, at: None }));
+                    }
+                    return Err(self.confines.too_large);
+                }
                 Err(_) => {}
             }
             let used = match (before, process.and_then(cpu_time)) {
@@ -184,7 +237,7 @@ impl Desk {
                 _ => began.elapsed(),
             };
             if used >= allowed || began.elapsed() >= allowed * PATIENCE {
-                return Err(Limit::Compute(allowed));
+                return Err(self.confines.too_long);
             }
             look_at = Instant::now() + (allowed - used).max(LOOK_EVERY);
         }

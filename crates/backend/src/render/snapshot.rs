@@ -7,11 +7,19 @@ use resvg::{
     tiny_skia::{Pixmap, Transform},
     usvg::{ImageHrefResolver, Options, Tree, fontdb::Database},
 };
+use roxmltree::Document;
+use serde::{Deserialize, Serialize};
 
-use super::{Limit, RenderError};
+use super::{Limit, RenderError, SnapshotLimits, clean};
 
-/// Largest side of a snapshot, in pixels: 16 million pixels are 64 MB while it is drawn.
-const MAX_SIDE: u32 = 4096;
+/// How large a bitmap is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Size {
+    /// So many pixels for each unit of the picture's own size; 1 is as large as the picture.
+    Scale(f32),
+    /// So many pixels wide, and as high as the picture is then.
+    Width(u32),
+}
 
 /// The fonts that come with the program, so that text looks the same on every machine.
 static FONTS: Lazy<Arc<Database>> = Lazy::new(|| {
@@ -31,12 +39,12 @@ static FONTS: Lazy<Arc<Database>> = Lazy::new(|| {
     Arc::new(fonts)
 });
 
-/// Draws `svg` as a PNG in its own size. Takes compute and memory: worker processes do it.
+/// Draws `svg` as a PNG. Takes compute and memory: worker processes do it.
 ///
 /// # Errors
-/// [`RenderError::Limit`] for a picture larger than [`MAX_SIDE`], [`RenderError::Render`]
-/// for one that cannot be drawn, such as one without a size.
-pub(super) fn png(svg: &str) -> Result<Vec<u8>, RenderError> {
+/// [`RenderError::Limit`] for one that is too large or too deep, [`RenderError::Render`] for
+/// one that cannot be drawn, such as one without a size.
+pub(super) fn png(svg: &str, size: Size, limits: &SnapshotLimits) -> Result<Vec<u8>, RenderError> {
     let options = Options {
         font_family: "DejaVu Sans".to_owned(),
         fontdb: FONTS.clone(),
@@ -48,21 +56,42 @@ pub(super) fn png(svg: &str) -> Result<Vec<u8>, RenderError> {
         ..Options::default()
     };
     let failed = |message: String| RenderError::Render { message, at: None };
-    let tree = Tree::from_str(svg, &options)
-        .map_err(|error| failed(format!("the picture cannot be drawn as PNG: {error}")))?;
-    let size = tree.size().to_int_size();
-    if size.width() > MAX_SIDE || size.height() > MAX_SIDE {
-        return Err(RenderError::Limit(Limit::Pixels(MAX_SIDE)));
+    let cannot = |error: String| failed(format!("the picture cannot be drawn as PNG: {error}"));
+    let document = Document::parse(svg).map_err(|error| cannot(error.to_string()))?;
+    if !clean::is_within(&document, limits.depth) {
+        return Err(RenderError::Limit(Limit::SnapshotDepth(limits.depth)));
     }
-    let mut pixels = Pixmap::new(size.width(), size.height())
-        .ok_or_else(|| failed("the picture has no size".to_owned()))?;
-    resvg::render(&tree, Transform::default(), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|_| failed("the picture cannot be drawn as PNG".to_owned()))
+    let tree =
+        Tree::from_xmltree(&document, &options).map_err(|error| cannot(error.to_string()))?;
+    let (own_width, own_height) = (tree.size().width(), tree.size().height());
+    let scale = match size {
+        Size::Scale(scale) => scale,
+        Size::Width(width) => width as f32 / own_width,
+    };
+    // A cast of a float ends at the bounds of the integer.
+    let pixels = |side: f32| ((side * scale).ceil() as u32).max(1);
+    let width = match size {
+        Size::Scale(_) => pixels(own_width),
+        Size::Width(width) => width,
+    };
+    let height = pixels(own_height);
+    if width.max(height) > limits.side {
+        return Err(RenderError::Limit(Limit::SnapshotSide(limits.side)));
+    }
+    let mut pixels =
+        Pixmap::new(width, height).ok_or_else(|| failed("the picture has no size".to_owned()))?;
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|error| cannot(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::tests::LIMITS;
+
+    fn png(svg: &str) -> Result<Vec<u8>, RenderError> {
+        super::png(svg, Size::Scale(1.0), &LIMITS.snapshot)
+    }
 
     fn svg(inside: &str) -> String {
         format!(
@@ -94,6 +123,42 @@ mod tests {
     #[test]
     fn a_picture_of_a_square_kilometre_is_refused() {
         let huge = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"99999\" height=\"9\"/>";
-        assert!(matches!(png(huge), Err(RenderError::Limit(Limit::Pixels(_)))));
+        assert!(matches!(png(huge), Err(RenderError::Limit(Limit::SnapshotSide(_)))));
+    }
+
+    #[test]
+    fn a_bitmap_has_the_size_that_is_asked_for() {
+        let limits = &LIMITS.snapshot;
+        let sides = |picture: &str, size| {
+            super::png(picture, size, limits).map(|png| {
+                let pixels = Pixmap::decode_png(&png).unwrap();
+                (pixels.width(), pixels.height())
+            })
+        };
+        let picture = svg("<rect width=\"20\" height=\"10\"/>");
+        for (size, wanted) in [
+            (Size::Scale(1.0), (20, 10)),
+            (Size::Scale(2.5), (50, 25)),
+            (Size::Scale(0.1), (2, 1)),
+            (Size::Width(7), (7, 4)),
+            (Size::Width(1), (1, 1)),
+            (Size::Width(limits.side), (limits.side, limits.side / 2)),
+        ] {
+            assert_eq!(sides(&picture, size), Ok(wanted), "{size:?}");
+        }
+        let high = picture.replace("height=\"10\"", "height=\"40\"");
+        let too_large = Err(RenderError::Limit(Limit::SnapshotSide(limits.side)));
+        assert_eq!(sides(&high, Size::Width(limits.side)), too_large);
+        assert_eq!(sides(&high, Size::Scale(1000.0)), too_large);
+        assert_eq!(sides(&high, Size::Scale(f32::INFINITY)), too_large);
+    }
+
+    #[test]
+    fn a_bitmap_has_a_depth_of_its_own() {
+        let nested =
+            |times: usize| svg(&format!("{}{}", "<g>".repeat(times), "</g>".repeat(times)));
+        let depth = LIMITS.snapshot.depth;
+        assert!(png(&nested(depth - 1)).is_ok());
+        assert_eq!(png(&nested(depth)), Err(RenderError::Limit(Limit::SnapshotDepth(depth))));
     }
 }

@@ -7,14 +7,11 @@ use roxmltree::{Document, ParsingOptions};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Limit, Position, RenderError,
+    Limit, Position, RenderError, RenderLimits,
     clean::{self, Refusal},
 };
 
 pub(super) const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
-
-/// Nodes that a picture may have: far more than a browser draws smoothly.
-const MAX_NODES: u32 = 200_000;
 
 /// Why a result is not a picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -44,12 +41,15 @@ pub enum SvgFault {
 /// Checks a rendered result and returns what is to be sent: without white space around it,
 /// without a byte order mark, without an XML declaration, which could contradict the encoding
 /// that it is sent in, and without what could run or load.
-pub(super) fn picture(result: &[u8]) -> Result<Cow<'_, str>, RenderError> {
+pub(super) fn picture<'a>(
+    result: &'a [u8],
+    limits: &RenderLimits,
+) -> Result<Cow<'a, str>, RenderError> {
     let text = without_dress(result)?;
-    let document = parse(text)?;
-    let picture = clean::clean(text, &document).map_err(|refusal| match refusal {
-        Refusal::Depth(depth) => RenderError::Limit(Limit::Depth(depth)),
-        Refusal::Drawn(drawn) => RenderError::Limit(Limit::Drawn(drawn)),
+    let document = parse(text, limits)?;
+    let picture = clean::clean(text, &document, limits).map_err(|refusal| match refusal {
+        Refusal::Depth => RenderError::Limit(Limit::Depth(limits.depth)),
+        Refusal::Elements => RenderError::Limit(Limit::Elements(limits.elements)),
         Refusal::Name(at) => {
             let at = document.text_pos_at(at);
             let at = Position { line: at.row as usize, column: at.col as usize };
@@ -90,19 +90,23 @@ fn without_dress(result: &[u8]) -> Result<&str, SvgFault> {
     Ok(text)
 }
 
-fn parse(text: &str) -> Result<Document<'_>, SvgFault> {
+fn parse<'a>(text: &'a str, limits: &RenderLimits) -> Result<Document<'a>, RenderError> {
+    // Texts and comments are nodes, too: about one around each element.
+    let nodes = limits.elements.saturating_mul(4).try_into().unwrap_or(u32::MAX);
     let options =
-        ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+        ParsingOptions { allow_dtd: false, nodes_limit: nodes, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|error| {
-        let pos = error.pos();
-        SvgFault::Xml {
-            message: explain(&error),
-            at: Position { line: pos.row as usize, column: pos.col as usize },
+        if matches!(error, roxmltree::Error::NodesLimitReached) {
+            return RenderError::Limit(Limit::Elements(limits.elements));
         }
+        let pos = error.pos();
+        let at = Position { line: pos.row as usize, column: pos.col as usize };
+        SvgFault::Xml { message: explain(&error), at }.into()
     })?;
     let root = document.root_element();
     if root.tag_name().name() != "svg" || root.tag_name().namespace() != Some(SVG_NAMESPACE) {
-        return Err(SvgFault::Root(root.tag_name().name().chars().take(64).collect()));
+        let name = root.tag_name().name().chars().take(64).collect();
+        return Err(SvgFault::Root(name).into());
     }
     Ok(document)
 }
@@ -111,9 +115,6 @@ fn explain(error: &roxmltree::Error) -> String {
     match error {
         roxmltree::Error::DtdDetected => {
             "a document type is not taken; leave out <!DOCTYPE …>".to_owned()
-        }
-        roxmltree::Error::NodesLimitReached => {
-            format!("the picture has more than {MAX_NODES} nodes")
         }
         other => {
             let text = other.to_string();
@@ -135,6 +136,11 @@ fn without_declaration(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::tests::LIMITS;
+
+    fn picture(result: &[u8]) -> Result<Cow<'_, str>, RenderError> {
+        super::picture(result, &LIMITS)
+    }
 
     const MINIMAL: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
 

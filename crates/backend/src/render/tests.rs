@@ -1,16 +1,34 @@
 use super::{engine::Engine, *};
+use ::time::OffsetDateTime;
 use serde_json::json;
 
 const OPEN: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\">";
 
-fn engine() -> Engine {
-    Engine::new(RenderLimits {
-        template_bytes: 1000,
-        output_bytes: 2000,
+/// Small enough to be reached on purpose.
+pub(super) const LIMITS: RenderLimits = RenderLimits {
+    template_bytes: 1000,
+    args_bytes: 1000,
+    output_bytes: 2000,
+    loop_steps: 1000,
+    depth: 128,
+    elements: 100_000,
+    memory_bytes: 1 << 30,
+    compute: std::time::Duration::from_secs(1),
+    parallel: 1,
+    snapshot: SnapshotLimits {
+        side: 512,
+        depth: 32,
         memory_bytes: 1 << 30,
-        compute: Duration::from_secs(1),
+        compute: std::time::Duration::from_secs(1),
         parallel: 1,
-    })
+    },
+};
+
+/// When everything here is drawn.
+const NOON: OffsetDateTime = time::macros::datetime!(2033-05-18 03:33:20 UTC);
+
+fn engine() -> Engine {
+    Engine::new(LIMITS)
 }
 
 fn args(value: serde_json::Value) -> Args {
@@ -23,7 +41,7 @@ fn args(value: serde_json::Value) -> Args {
 fn draw(body: &str, value: serde_json::Value) -> Result<String, RenderError> {
     let template = format!("{OPEN}{body}</svg>");
     engine()
-        .draw(&template, &args(value))
+        .draw(&template, &args(value), NOON)
         .map(|drawn| drawn.svg[OPEN.len()..].replace("</svg>", ""))
 }
 
@@ -88,24 +106,87 @@ fn limits_are_limits() {
 fn a_template_is_compiled_once() {
     let (engine, template) = (engine(), format!("{OPEN}{{{{ v }}}}</svg>"));
     for v in 0..10 {
-        let drawn = engine.draw(&template, &args(json!({ "v": v }))).unwrap();
+        let drawn = engine.draw(&template, &args(json!({ "v": v })), NOON).unwrap();
         assert!(drawn.svg.contains(&v.to_string()));
         assert_eq!(drawn.compiled, v == 0);
     }
 }
 
 #[test]
-fn an_unknown_name_has_a_place_too() {
-    for body in [
-        "\n{{ 1 | nope }}",
-        "\n{{ nope(a=1) }}",
-        "\n{% if 1 is nope %}{% endif %}",
-        "\n{{ <Nope /> }}",
+fn a_name_that_is_not_listed_has_a_place_and_a_reason() {
+    for (body, words) in [
+        ("\n{{ 1 | nope }}", "the filter `nope` is not available here; there are: abs, "),
+        ("\n{{ nope(a=1) }}", "the function `nope` is not available here; there are: now, "),
+        ("\n{% if 1 is nope %}{% endif %}", "the test `nope` is not available here"),
+        ("\n{{ <Nope /> }}", "Unknown"),
+        ("\n{{ 1 | safe }}", "the filter `safe` is not available here: what a template prints"),
+        ("\n{{ __easel_turn() }}", "the function `__easel_turn` is not available here"),
+        ("\n{{ super() }}", "the function `super` is not available here"),
     ] {
         let Err(RenderError::Template { at: Some(at), message }) = draw(body, json!({})) else {
             panic!("{body}")
         };
         assert_eq!(at.line, 2, "{body}");
-        assert!(message.starts_with("Unknown") && !message.contains('\n'), "{message}");
+        assert!(message.starts_with(words) && !message.contains('\n'), "{message}");
     }
+}
+
+#[test]
+fn steps_are_counted_wherever_something_is_repeated() {
+    let few = "{% for i in range(end=30) %}{% for j in range(end=32) %}{% endfor %}{% endfor %}";
+    assert_eq!(draw(few, json!({})).as_deref(), Ok(""));
+    let most = Err(RenderError::Limit(Limit::LoopSteps(LIMITS.loop_steps)));
+    for body in [
+        few.replace("32", "33"),
+        "{% for i in range(end=1001) %}{% endfor %}".to_owned(),
+        "{{ range(end=1001) | length }}".to_owned(),
+        "{{ range(end=-1001, step_by=-1) | length }}".to_owned(),
+        "{{ [[1 for i in l] for j in l] | length }}".to_owned(),
+        "{{ [1 for i in l if false] | length }}{{ [1 for i in l] | length }}".to_owned(),
+        "{% component C(n) %}{% if n > 0 %}{{ <C n={n - 1} /> }}{{ <C n={n - 1} /> }}{% endif %}\
+         {% endcomponent C %}{{ <C n={12} /> }}"
+            .to_owned(),
+        "{% component C() %}{% endcomponent C %}{% for i in l %}{{ <C /> }}{% endfor %}".to_owned(),
+    ] {
+        let args = json!({ "l": vec![0; 501] });
+        assert_eq!(draw(&body, args), most, "{body}");
+    }
+    // Each drawing begins anew.
+    let engine = engine();
+    let template = format!("{OPEN}{few}</svg>");
+    for _ in 0..3 {
+        assert!(engine.draw(&template, &Args::new(), NOON).is_ok());
+    }
+}
+
+#[test]
+fn a_template_is_told_the_time_and_asks_no_clock() {
+    for (call, wanted) in [
+        ("now()", "2033-05-18T03:33:20Z"),
+        ("now(timestamp=true) - 1", "1999999999"),
+        ("now(format='%H:%M')", "03:33"),
+        ("now(format='%e %B %Y')", "18 May 2033"),
+    ] {
+        assert_eq!(draw(&format!("{{{{ {call} }}}}"), json!({})).as_deref(), Ok(wanted), "{call}");
+    }
+    let fault = draw("{{ now(format='%Q') }}", json!({}));
+    let Err(RenderError::Render { message, at: Some(at) }) = fault else { panic!("{fault:?}") };
+    assert!(message.contains("strftime"), "{message}");
+    assert_eq!(at.line, 1);
+}
+
+#[test]
+fn a_fault_after_a_loop_is_where_the_caller_sees_it() {
+    let body = "{% for i in [1 for a in [1]] -%} {{ missing }}{% endfor %}";
+    let Err(RenderError::Render { at: Some(at), .. }) = draw(body, json!({})) else { panic!() };
+    assert_eq!((at.line, at.column), (1, OPEN.len() + body.find("missing").unwrap() + 1));
+}
+
+#[test]
+fn groups_come_in_the_order_of_what_is_grouped() {
+    let body =
+        "{% for k, rows in l | group_by(attribute='k') %}{{ k }}{{ rows | length }} {% endfor %}";
+    let rows: Vec<_> = "zyxwvutsrqponmlkjihgfedcbaz".chars().map(|k| json!({ "k": k })).collect();
+    let drawn = draw(body, json!({ "l": rows })).unwrap();
+    assert!(drawn.starts_with("z2 y1 x1 w1 ") && drawn.ends_with(" b1 a1 "), "{drawn}");
 }

@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use common::api::Args;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::{RenderError, RenderLimits, engine::Engine, snapshot};
 
@@ -20,13 +21,17 @@ pub const COMMAND: &str = "render-worker";
 /// ends and a fresh one takes its place.
 const RESIDENT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Parts of a job, whatever it is.
+pub(super) const PARTS: usize = 3;
+
 /// What a worker is asked to do. The parts follow, each with its length before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Task {
-    /// Render a template (first part) with args as JSON (second part).
+    /// Render a template (first part) with args as JSON (second part) at a time (third part),
+    /// in seconds since 1970: a worker asks no clock.
     Draw = 1,
-    /// Draw an SVG (first part) as PNG; the second part is empty.
+    /// Draw an SVG (first part) as PNG in a size, as JSON (second part); the third is empty.
     Snapshot = 2,
 }
 
@@ -59,6 +64,8 @@ pub(super) fn message(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub(super) limits: RenderLimits,
+    /// Most memory of this worker, in bytes.
+    pub(super) memory_bytes: u64,
 }
 
 /// Runs a worker until its parent closes the pipe.
@@ -67,13 +74,13 @@ pub(super) struct Settings {
 /// When the process cannot be confined, or the pipe breaks in the middle of a message.
 pub fn run(settings: &str) -> io::Result<()> {
     let settings: Settings = serde_json::from_str(settings)?;
-    confine(settings.limits.memory_bytes)?;
+    confine(settings.memory_bytes)?;
     let engine = Engine::new(settings.limits);
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let mut kind = [0];
     while input.read(&mut kind)? != 0 {
-        let (first, second) = (part(&mut input)?, part(&mut input)?);
-        let answer = answer(&engine, kind[0], first, &second);
+        let parts = [part(&mut input)?, part(&mut input)?, part(&mut input)?];
+        let answer = answer(&engine, &settings.limits, kind[0], parts);
         output.write_all(&answer)?;
         output.flush()?;
         if resident_bytes() > RESIDENT_BYTES {
@@ -111,14 +118,20 @@ fn part(input: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(part)
 }
 
-fn answer(engine: &Engine, task: u8, first: Vec<u8>, second: &[u8]) -> Vec<u8> {
+fn answer(
+    engine: &Engine,
+    limits: &RenderLimits,
+    task: u8,
+    [first, second, third]: [Vec<u8>; PARTS],
+) -> Vec<u8> {
     let broken = || RenderError::Render { message: "not UTF-8".to_owned(), at: None };
     let result = String::from_utf8(first).map_err(|_| broken()).and_then(|first| {
         if task == Task::Snapshot as u8 {
-            return Ok((Outcome::Done, snapshot::png(&first)?));
+            let size = serde_json::from_slice(&second).map_err(|_| broken())?;
+            return Ok((Outcome::Done, snapshot::png(&first, size, &limits.snapshot)?));
         }
-        let args: Args = serde_json::from_slice(second).map_err(|_| broken())?;
-        let drawn = engine.draw(&first, &args)?;
+        let args: Args = serde_json::from_slice(&second).map_err(|_| broken())?;
+        let drawn = engine.draw(&first, &args, time(&third).ok_or_else(broken)?)?;
         let outcome = if drawn.compiled { Outcome::DoneCompiled } else { Outcome::Done };
         Ok((outcome, drawn.svg.into_bytes()))
     });
@@ -129,6 +142,11 @@ fn answer(engine: &Engine, task: u8, first: Vec<u8>, second: &[u8]) -> Vec<u8> {
             message(Outcome::Failed as u8, &[&error])
         }
     }
+}
+
+fn time(seconds: &[u8]) -> Option<OffsetDateTime> {
+    let seconds = i64::from_le_bytes(seconds.try_into().ok()?);
+    OffsetDateTime::from_unix_timestamp(seconds).ok()
 }
 
 /// Memory that this process holds now; 0 where the system does not say.

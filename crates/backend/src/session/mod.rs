@@ -29,7 +29,7 @@ use crate::{
     encode::EndReason,
     hub::{Hub, Viewer},
     lifecycle::Lifecycle,
-    render::{RenderError, Renderer},
+    render::{RenderError, Renderer, Size},
     store::{
         Creation, Drawing, ListPosition, ListedSession, Outcome, SessionStore, StoreError,
         StoredSession,
@@ -309,8 +309,12 @@ impl Sessions {
     ///
     /// # Errors
     /// [`SessionError::Render`] when it cannot be drawn.
-    pub async fn snapshot(&self, session: &StoredSession) -> Result<Vec<u8>, SessionError> {
-        Ok(self.renderer.snapshot(&session.drawing.svg).await?)
+    pub async fn snapshot(
+        &self,
+        session: &StoredSession,
+        size: Size,
+    ) -> Result<Vec<u8>, SessionError> {
+        Ok(self.renderer.snapshot(&session.drawing.svg, size).await?)
     }
 
     /// Renders without storing.

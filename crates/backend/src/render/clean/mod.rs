@@ -9,41 +9,45 @@ mod names;
 
 use std::{borrow::Cow, collections::HashMap, ops::Range};
 
-use roxmltree::{Attribute, Document, Node, NodeType};
+use roxmltree::{Attribute, Document, Node, NodeId, NodeType};
 
-use super::svg::SVG_NAMESPACE;
+use super::{RenderLimits, svg::SVG_NAMESPACE};
 
 const XLINK_NAMESPACE: &str = "http://www.w3.org/1999/xlink";
 const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
-
-/// Elements that a picture may come to when every reference is followed: a handful of
-/// elements that use each other can otherwise keep a browser drawing for ever.
-const MAX_DRAWN: u64 = 100_000;
-
-/// How deep elements may stand in each other. Viewers draw them by recursion.
-const MAX_DEPTH: usize = 128;
 
 /// Why a picture is not sent to any browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// A name or a namespace at this byte, which the parser lets pass and browsers do not.
     Name(usize),
-    /// Elements stand in each other too deeply.
-    Depth(usize),
-    /// References make it come to more elements than this.
-    Drawn(u64),
+    /// Elements stand in each other too deeply, or refer to each other in too long a chain.
+    Depth,
+    /// References make it come to too many elements.
+    Elements,
 }
 
 /// The picture without what does not belong in one.
-pub(super) fn clean<'a>(text: &'a str, document: &Document<'a>) -> Result<Cow<'a, str>, Refusal> {
+pub(super) fn clean<'a>(
+    text: &'a str,
+    document: &Document<'a>,
+    limits: &RenderLimits,
+) -> Result<Cow<'a, str>, Refusal> {
+    let drawn = References::of(document, limits.depth).drawn(document.root_element());
+    // First of all: everything else that looks at a picture does so by recursion.
+    if drawn.ok_or(Refusal::Depth)? > limits.elements {
+        return Err(Refusal::Elements);
+    }
     let mut cuts = Vec::new();
     for child in document.root().children() {
-        look_at(child, 1, &mut cuts)?;
-    }
-    if References::of(document).drawn(document.root_element()) > MAX_DRAWN {
-        return Err(Refusal::Drawn(MAX_DRAWN));
+        look_at(child, &mut cuts)?;
     }
     Ok(apply(text, cuts))
+}
+
+/// Whether elements stand in each other at most so deeply, references followed.
+pub(super) fn is_within(document: &Document, depth: usize) -> bool {
+    References::of(document, depth).drawn(document.root_element()).is_some()
 }
 
 /// What stands in place of a range of the text.
@@ -74,10 +78,7 @@ fn apply(text: &str, cuts: Vec<Cut>) -> Cow<'_, str> {
 }
 
 /// Notes the cuts in the order of the text.
-fn look_at(node: Node, depth: usize, cuts: &mut Vec<Cut>) -> Result<(), Refusal> {
-    if depth > MAX_DEPTH {
-        return Err(Refusal::Depth(MAX_DEPTH));
-    }
+fn look_at(node: Node, cuts: &mut Vec<Cut>) -> Result<(), Refusal> {
     match node.node_type() {
         NodeType::Root => {}
         NodeType::PI => cuts.push(Cut::out(node.range())),
@@ -107,7 +108,7 @@ fn look_at(node: Node, depth: usize, cuts: &mut Vec<Cut>) -> Result<(), Refusal>
             let hostile = node.attributes().filter(|attribute| !fine(node, attribute));
             cuts.extend(hostile.map(|attribute| Cut::out(attribute.range())));
             for child in node.children() {
-                look_at(child, depth + 1, cuts)?;
+                look_at(child, cuts)?;
             }
         }
     }
@@ -225,50 +226,70 @@ fn may_refer(node: Node, value: &str) -> bool {
 /// Who draws whom.
 struct References<'a, 'input> {
     targets: HashMap<&'a str, Node<'a, 'input>>,
+    /// How deep one may stand in another.
+    depth: usize,
 }
 
+/// What a target comes to.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    elements: u64,
+    /// Levels, its own included.
+    height: usize,
+}
+
+/// A target that is being summed up contains itself: browsers do not follow circles, but not
+/// all tools are that wise.
+const CIRCLE: Sum = Sum { elements: u64::MAX, height: 1 };
+
 impl<'a, 'input: 'a> References<'a, 'input> {
-    fn of(document: &'a Document<'input>) -> Self {
+    fn of(document: &'a Document<'input>, depth: usize) -> Self {
         let named = document.descendants().filter_map(|node| Some((node.attribute("id")?, node)));
         let mut targets = HashMap::new();
         for (id, node) in named {
             // The first of two elements with one name is the one that counts.
             targets.entry(id).or_insert(node);
         }
-        Self { targets }
+        Self { targets, depth }
     }
 
-    /// How many elements a node comes to.
-    fn drawn(&self, node: Node<'a, 'input>) -> u64 {
-        self.count(node, &mut HashMap::new())
+    /// How many elements a node comes to; `None` if they stand too deeply in each other.
+    fn drawn(&self, node: Node<'a, 'input>) -> Option<u64> {
+        self.count(node, 1, &mut HashMap::new()).map(|sum| sum.elements)
     }
 
-    /// `known` holds the sums of whole targets; a target that is being summed up counts as
-    /// endless, for it contains itself.
+    /// `known` holds the sums of whole targets, or [`CIRCLE`] while they are being made. The
+    /// recursion is never deeper than what is allowed.
     fn count(
         &self,
         node: Node<'a, 'input>,
-        known: &mut HashMap<roxmltree::NodeId, Option<u64>>,
-    ) -> u64 {
-        let mut sum: u64 = 1;
+        level: usize,
+        known: &mut HashMap<NodeId, Sum>,
+    ) -> Option<Sum> {
+        if level > self.depth {
+            return None;
+        }
+        let mut sum = Sum { elements: 1, height: 1 };
+        let mut add = |part: Sum| {
+            sum.elements = sum.elements.saturating_add(part.elements);
+            sum.height = sum.height.max(part.height + 1);
+        };
         for target in self.drawn_by(node) {
-            let drawn = match known.get(&target.id()) {
-                Some(Some(drawn)) => *drawn,
-                // Browsers do not follow circles, but not all tools are that wise.
-                Some(None) => u64::MAX,
+            let part = match known.get(&target.id()) {
+                Some(part) => *part,
                 None => {
-                    known.insert(target.id(), None);
-                    let drawn = self.count(target, known);
-                    known.insert(target.id(), Some(drawn));
-                    drawn
+                    known.insert(target.id(), CIRCLE);
+                    let part = self.count(target, level + 1, known)?;
+                    known.insert(target.id(), part);
+                    part
                 }
             };
-            sum = sum.saturating_add(drawn);
+            add(part);
         }
         for child in node.children().filter(Node::is_element) {
-            sum = sum.saturating_add(self.count(child, known));
+            add(self.count(child, level + 1, known)?);
         }
-        sum
+        (level + sum.height - 1 <= self.depth).then_some(sum)
     }
 
     fn drawn_by(&self, node: Node<'a, 'input>) -> impl Iterator<Item = Node<'a, 'input>> {

@@ -1,11 +1,12 @@
 use super::*;
+use crate::render::tests::LIMITS;
 
 const OPEN: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" xmlns:h=\"http://www.w3.org/1999/xhtml\">";
 
 fn cleaned(body: &str) -> Result<String, Refusal> {
     let text = format!("{OPEN}{body}</svg>");
     let document = Document::parse(&text).unwrap_or_else(|error| panic!("{body}: {error}"));
-    let clean = clean(&text, &document)?;
+    let clean = clean(&text, &document, &LIMITS)?;
     Document::parse(&clean).unwrap_or_else(|error| panic!("{body} became {clean}: {error}"));
     let inside = clean.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix("</svg>"));
     Ok(inside.unwrap_or(&clean).to_owned())
@@ -129,17 +130,23 @@ fn bombs_are_counted_before_they_go_off() {
             format!("<g id='g{i}'>{uses}</g>")
         })
         .collect();
-    assert_eq!(cleaned(&format!("<g id='g0'/>{layers}")), Err(Refusal::Drawn(MAX_DRAWN)));
-    assert_eq!(cleaned("<g id='a'><use href='#a'/></g>"), Err(Refusal::Drawn(MAX_DRAWN)));
+    assert_eq!(cleaned(&format!("<g id='g0'/>{layers}")), Err(Refusal::Elements));
+    assert_eq!(cleaned("<g id='a'><use href='#a'/></g>"), Err(Refusal::Elements));
     let patterns: String = (1..20)
         .map(|i| {
             let fills = format!("<rect fill='url(#p{})'/>", i - 1).repeat(10);
             format!("<pattern id='p{i}'>{fills}</pattern>")
         })
         .collect();
-    assert_eq!(cleaned(&patterns), Err(Refusal::Drawn(MAX_DRAWN)));
+    assert_eq!(cleaned(&patterns), Err(Refusal::Elements));
     let deep = format!("{}{}", "<g>".repeat(200), "</g>".repeat(200));
-    assert_eq!(cleaned(&deep), Err(Refusal::Depth(MAX_DEPTH)));
+    assert_eq!(cleaned(&deep), Err(Refusal::Depth));
+    let chain: String =
+        (1..20_000).map(|i| format!("<g id='c{i}'><use href='#c{}'/></g>", i - 1)).collect();
+    assert_eq!(cleaned(&format!("{chain}<g id='c0'/>")), Err(Refusal::Depth));
+    let masks: String =
+        (1..200).map(|i| format!("<mask id='m{i}'><g mask='url(#m{})'/></mask>", i - 1)).collect();
+    assert_eq!(cleaned(&masks), Err(Refusal::Depth));
     let many: String = "<use href='#s'/>".repeat(1000);
     stays(&format!("<symbol id='s'><path/></symbol>{many}"));
 }
@@ -156,7 +163,7 @@ fn names_that_only_some_parsers_take_are_refused() {
         let text = format!("{OPEN}{body}</svg>");
         // Where the parser refuses it too, all the better.
         if let Ok(document) = Document::parse(&text) {
-            assert!(matches!(clean(&text, &document), Err(Refusal::Name(_))), "{body}");
+            assert!(matches!(clean(&text, &document, &LIMITS), Err(Refusal::Name(_))), "{body}");
         }
     }
     becomes("<g data-Ab='1' data-\u{1f3a8}='1'/>", "<g  />");
