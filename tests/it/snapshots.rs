@@ -2,7 +2,7 @@
 
 use common::api::ErrorCode;
 use serde_json::json;
-use tests::{Answer, Door, LABEL, Node};
+use tests::{Answer, Door, LABEL, Node, Setup};
 
 async fn ask(node: &Door, path: &str, known: &str) -> Answer {
     let request = node.request(reqwest::Method::GET, path);
@@ -97,4 +97,98 @@ async fn a_snapshot_does_not_count_as_a_viewer_for_long() {
     node.get("/stream/alice/chart.png").await.is(200);
     assert_eq!(owner.reads("chart").await.summary.viewers, 0);
     assert_eq!(node.metric("easel_viewers").await, 0);
+}
+
+/// Width and height of a PNG.
+fn sides(answer: &Answer) -> (u32, u32) {
+    assert_eq!(answer.header("content-type"), "image/png");
+    let side = |at: usize| u32::from_be_bytes(answer.body[at..at + 4].try_into().unwrap());
+    (side(16), side(20))
+}
+
+#[tokio::test]
+async fn a_bitmap_comes_in_the_size_that_is_asked_for() {
+    let node = Node::start().await;
+    node.anyone().draws("chart", LABEL, json!({ "value": "one" })).await;
+    node.owner("alice").await.draws("chart", LABEL, json!({ "value": "one" })).await;
+    let mut tags = Vec::new();
+    for stream in ["/stream/chart", "/stream/alice/chart"] {
+        for (query, size) in [
+            ("", (120, 20)),
+            ("scale=2", (240, 40)),
+            ("scale=0.5", (60, 10)),
+            ("scale=8", (960, 160)),
+            ("width=300", (300, 50)),
+            ("width=1", (1, 1)),
+        ] {
+            let answer = node.get(&format!("{stream}.png?{query}")).await.is(200);
+            assert_eq!(sides(&answer), size, "{query}");
+            let same = node.get(&format!("{stream}?as=png&{query}")).await.is(200);
+            assert_eq!(same.body, answer.body);
+            let tag = answer.header("etag").to_owned();
+            assert!(tag.starts_with('"') && !tags.contains(&tag), "{tag} is strong and new");
+            ask(&node, &format!("{stream}.png?{query}"), &tag).await.is(304);
+            if let Some(other) = tags.last() {
+                ask(&node, &format!("{stream}.png?{query}"), other).await.is(200);
+            }
+            tags.push(tag);
+        }
+        let as_it_is = node.get(&format!("{stream}.png?scale=1")).await;
+        assert_eq!(
+            as_it_is.header("etag"),
+            node.get(&format!("{stream}.png")).await.header("etag")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_size_out_of_bounds_is_refused_by_name() {
+    let node = Setup::default().set("snapshot-max-side", "500").start().await;
+    node.anyone().draws("chart", LABEL, json!({ "value": "one" })).await;
+    for (query, parameter) in [
+        ("scale=0", "scale"),
+        ("scale=0.09", "scale"),
+        ("scale=8.1", "scale"),
+        ("scale=-1", "scale"),
+        ("scale=NaN", "scale"),
+        ("scale=inf", "scale"),
+        ("scale=two", "scale"),
+        ("scale=", "scale"),
+        ("width=0", "width"),
+        ("width=501", "width"),
+        ("width=-1", "width"),
+        ("width=1.5", "width"),
+        ("width=99999999999999999999", "width"),
+        ("scale=1&width=100", "width"),
+    ] {
+        let answer = node.get(&format!("/stream/chart.png?{query}")).await;
+        answer.refuses_at(ErrorCode::ValidationFailed, parameter);
+    }
+    for other in
+        ["/stream/chart.svg?scale=2", "/stream/chart?as=sse&width=5", "/stream/chart?scale=2"]
+    {
+        let parameter = if other.contains("scale") { "scale" } else { "width" };
+        node.get(other).await.refuses_at(ErrorCode::ValidationFailed, parameter);
+    }
+    // Within the bounds of the parameter, and beyond those of the bitmap.
+    let problem = node.get("/stream/chart.png?scale=5").await.refuses(ErrorCode::RenderLimit);
+    assert!(problem.detail.contains("500 pixels (setting snapshot-max-side)"), "{problem:?}");
+    node.get("/stream/chart.png?width=500").await.is(200);
+}
+
+#[tokio::test]
+async fn a_bitmap_that_takes_too_long_is_refused_and_the_drawing_lives() {
+    let heavy = concat!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"2000\" height=\"2000\"><filter id=\"f\">",
+        "<feTurbulence baseFrequency=\".9\" numOctaves=\"{{ n }}\"/></filter>",
+        "<rect width=\"2000\" height=\"2000\" filter=\"url(#f)\"/></svg>"
+    );
+    let node = Setup::default().set("snapshot-compute", "50ms").start().await;
+    let owner = node.owner("alice").await;
+    owner.draws("heavy", heavy, json!({ "n": 20 })).await;
+    let problem = node.get("/stream/alice/heavy.png").await.refuses(ErrorCode::RenderLimit);
+    assert!(problem.detail.contains("setting snapshot-compute"), "{problem:?}");
+    assert!(problem.errors.is_empty(), "it is not about what was sent: {problem:?}");
+    assert!(node.get("/stream/alice/heavy.svg").await.is(200).text().contains("feTurbulence"));
+    owner.puts("heavy", json!({ "n": 19 })).await;
 }

@@ -1,6 +1,6 @@
 //! Live pictures over HTTP: one URL, and what comes back depends on who asks.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, ops::RangeInclusive, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
@@ -55,11 +55,53 @@ pub(super) struct How {
     #[serde(rename = "as")]
     #[param(inline)]
     form: Option<Form>,
+    /// Of a PNG: so many pixels for each unit of the picture's own size.
+    #[param(minimum = 0.1, maximum = 8, example = 2)]
+    scale: Option<f32>,
+    /// Of a PNG: so many pixels wide, and as high as the picture is then. Not with `scale`.
+    #[param(minimum = 1, maximum = 4096, example = 600)]
+    width: Option<u32>,
+}
+
+/// Sizes of a bitmap relative to the picture: from a thumbnail to print.
+const SCALES: RangeInclusive<f32> = 0.1..=8.0;
+
+impl How {
+    /// The size that a bitmap is to have.
+    fn size(&self, form: Form, max_side: u32) -> Result<Size, ApiError> {
+        let refuse = |parameter: &str, detail: String| {
+            Err(ApiError::Invalid { pointer: parameter.to_owned(), detail })
+        };
+        let named = if self.scale.is_some() { "scale" } else { "width" };
+        if form != Form::Png && (self.scale.is_some() || self.width.is_some()) {
+            return refuse(named, format!("{named} is for PNGs; ask with as=png"));
+        }
+        match (self.scale, self.width) {
+            (None, None) => Ok(Size::Scale(1.0)),
+            (Some(_), Some(_)) => refuse("width", "send either scale or width".to_owned()),
+            (Some(scale), None) if SCALES.contains(&scale) => Ok(Size::Scale(scale)),
+            (Some(_), None) => {
+                let (least, most) = (SCALES.start(), SCALES.end());
+                refuse("scale", format!("scale must be from {least} to {most}"))
+            }
+            (None, Some(width)) if (1..=max_side).contains(&width) => Ok(Size::Width(width)),
+            (None, Some(_)) => refuse("width", format!("width must be from 1 to {max_side}")),
+        }
+    }
+}
+
+/// The tag of a bitmap: other bytes in another size, and so another tag.
+fn bitmap_tag(revision: Revision, size: Size) -> String {
+    match size {
+        Size::Scale(1.0) => format!("\"{revision}.png\""),
+        Size::Scale(scale) => format!("\"{revision}.{scale}x.png\""),
+        Size::Width(width) => format!("\"{revision}.{width}w.png\""),
+    }
 }
 
 /// Work: sending a picture in a form of one's choice.
 enum Sending {}
-refuses!(Sending: RenderLimit, RenderUnavailable, Draining);
+refuses!(Sending: RenderLimit, RenderFailed, RenderUnavailable, Draining);
 
 /// Watches a session of a user
 ///
@@ -67,7 +109,8 @@ refuses!(Sending: RenderLimit, RenderUnavailable, Draining);
 /// page, everything else server-sent events; `?as=` chooses by hand. Each event is unnamed,
 /// carries the SVG as its data and its revision as its id; the last event is `end` with
 /// `{"reason": "deleted|expired|revoked|draining"}`. With `.svg` or `.png` after the session
-/// id the current frame comes once, with an `ETag`.
+/// id the current frame comes once, with an `ETag`; `scale` or `width` say how large a PNG is to
+/// be.
 #[utoipa::path(
     get, path = path::USER_STREAM, tag = "Streams", operation_id = "watchSession",
     security((), ("bearer" = [])),
@@ -123,6 +166,7 @@ async fn answer(
         Err(error) => return Err(error.into()),
     };
     let form = how.form.unwrap_or_else(|| choose(readable.suffix, headers));
+    let size = how.size(form, app.config.render.snapshot.side)?;
     if matches!(form, Form::Sse | Form::Multipart) && app.hub.is_draining() {
         return Err(ApiError::Draining);
     }
@@ -140,8 +184,8 @@ async fn answer(
             .await?
         }
         Form::Png => {
-            let etag = format!("\"{}.png\"", session.revision);
-            let png = async { Ok(app.sessions.snapshot(&session, Size::Scale(1.0)).await?.into()) };
+            let etag = bitmap_tag(session.revision, size);
+            let png = async { Ok(app.sessions.snapshot(&session, size).await?.into()) };
             snapshot(&etag, known, "image/png", png).await?
         }
     };
