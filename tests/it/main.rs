@@ -16,6 +16,7 @@ mod drain;
 mod fan_out;
 mod gallery;
 mod hostile_templates;
+mod keys;
 mod lifetimes;
 mod negotiation;
 mod openapi;

@@ -335,3 +335,61 @@ async fn a_key_that_came_meanwhile_is_found_and_strangers_keys_do_not_wear_the_s
     clock.advance(Duration::from_secs(10));
     node.bearer("alice", &token).get(list).await.is(200);
 }
+
+#[tokio::test]
+async fn a_token_brings_no_key_and_no_rules_of_its_own() {
+    let (node, clock) = node_with_key().await;
+    let forger = || Forger::imitating(&KEY, now(&clock));
+    let trap = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = json!(format!("http://{}/jwks.json", trap.local_addr().unwrap()));
+    let own_key = serde_json::to_value(OTHER.public()).unwrap();
+    let own_name = json!(OTHER.public().kid);
+    for (name, value) in [("jku", &url), ("x5u", &url), ("jwk", &own_key)] {
+        let bringing = || forger().header(name, value.clone());
+        is_not_believed(&node, &bringing().signs(&OTHER)).await;
+        is_not_believed(&node, &bringing().header("kid", own_name.clone()).signs(&OTHER)).await;
+        // Under a signature of ours, what we do not read does no harm.
+        let harmless = node.bearer("alice", &bringing().signs(&KEY));
+        harmless.get("/api/user/alice/sessions").await.is(200);
+    }
+    let nobody_fetched = futures_util::poll!(Box::pin(trap.accept())).is_pending();
+    assert!(nobody_fetched, "a token makes the server fetch a URL");
+    // RFC 7797 would have the payload read in another way.
+    for b64 in [json!(false), json!(true), json!(null)] {
+        is_not_believed(&node, &forger().header("b64", b64).signs(&KEY)).await;
+    }
+}
+
+#[tokio::test]
+async fn json_that_can_be_read_in_two_ways_is_not_believed() {
+    let (node, clock) = node_with_key().await;
+    let forger = Forger::imitating(&KEY, now(&clock));
+    let (header, claims) = (forger.header.to_string(), forger.claims.to_string());
+    let sign = |header: &str, claims: &str| Forger::signs_text(&KEY, header, claims);
+    let believed = node.bearer("alice", &sign(&header, &claims));
+    believed.get("/api/user/alice/sessions").await.is(200);
+    let more = |object: &str, member: &str| object.replacen('{', &format!("{{{member},"), 1);
+    let deep = format!(r#""x":{}{}"#, "[".repeat(1000), "]".repeat(1000));
+    for (header, claims) in [
+        (more(&header, r#""alg":"none""#), claims.clone()),
+        (more(&header, r#""kid":"other""#), claims.clone()),
+        (header.clone(), more(&claims, r#""sub":"mallory""#)),
+        (header.clone(), more(&claims, r#""exp":9999999999"#)),
+        (header.clone(), more(&claims, r#""\u0073ub":"mallory""#)),
+        (header.clone(), more(&claims, &deep)),
+        (more(&header, &deep), claims.clone()),
+        (header.clone(), format!("{claims}{claims}")),
+        (header.clone(), format!("\u{feff}{claims}")),
+        (header.clone(), format!("[{claims}]")),
+        (header.clone(), claims.replace(":", ": 0")),
+        (header.clone(), String::new()),
+    ] {
+        is_not_believed(&node, &sign(&header, &claims)).await;
+    }
+    for time in ["2000000060.0", "2.00000006e9", "1e400", "9223372036854775808", "-1e3"] {
+        let exp =
+            claims.replace(&format!("\"exp\":{}", now(&clock) + 60), &format!("\"exp\":{time}"));
+        assert_ne!(exp, claims);
+        is_not_believed(&node, &sign(&header, &exp)).await;
+    }
+}

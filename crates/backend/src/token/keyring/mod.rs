@@ -32,12 +32,13 @@ use crate::{
 /// makes up key names must not reach the store.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a change of the ring may go unnoticed.
-const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// How often the node looks whether the ring has changed. What a revoked key has opened is to
+/// end within a second, and the look is the smallest of reads.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 
 /// Every how many looks at the generation the whole ring is read: one that was put in the
 /// place of ours by other means than ours shows then.
-const WHOLE_RING_EVERY: u32 = 30;
+const WHOLE_RING_EVERY: u32 = 60;
 
 /// Why the keyring cannot be used, or not in this way.
 #[derive(Debug, thiserror::Error)]

@@ -184,7 +184,7 @@ async fn of_a_revoked_key_nothing_is_left_but_its_name() {
     assert_eq!(promotion.active, signs(&ring));
     assert!(promotion.unknown_until.is_some() && promotion.retiring.is_none());
     assert_eq!(published(&ring), [promotion.active.clone()].into());
-    ends.await;
+    assert!(futures_util::poll!(&mut ends).is_ready());
     let refused = tokens(&ring, &world).verify(&token).await.unwrap_err();
     assert_eq!(refused, TokenFault::Revoked);
     assert!(matches!(ring.import(&key).await, Err(KeyringError::Revoked(_))));
@@ -241,8 +241,13 @@ async fn over_half_a_year_no_token_is_ever_refused_before_its_end() {
         });
         assert_eq!(expected.count(), keys.len(), "day {}: {keys:?}", (now - start).whole_days());
         assert!(keys.len() <= 4, "{keys:?}");
-        let max_age = nodes[0].published().max_age;
-        assert!(max_age <= 5 * MINUTE);
+        assert!(nodes[0].published().max_age <= 5 * MINUTE);
+        let json = serde_json::to_value(nodes[0].published().keys).unwrap();
+        for key in json["keys"].as_array().unwrap() {
+            let members: BTreeSet<_> =
+                key.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"].into());
+        }
         if n % 211 == 0 {
             let node = tokens(&nodes[n as usize % 2], &world);
             let token = node.issue(alice(), Some(30 * DAY)).unwrap().token;
@@ -334,6 +339,10 @@ fn sealed(master: MasterKey, previous_master: Option<MasterKey>) -> KeySettings 
     KeySettings { master: Some(master), previous_master, ..settings(None) }
 }
 
+fn stored_key(stored: &StoredRing, at: usize) -> ring::RingKey {
+    Ring::parse(stored).unwrap().keys.remove(at)
+}
+
 /// Whether the files of a store hold anything of a private key, in any spelling.
 fn holds_secrets(world: &World, key: &SigningKey) -> bool {
     use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -387,6 +396,26 @@ async fn a_plain_ring_is_sealed_by_the_first_who_has_a_master_key_and_leaves_no_
 }
 
 #[tokio::test]
+async fn of_a_key_that_is_out_of_use_the_files_keep_nothing_even_without_a_master_key() {
+    let world = World::new();
+    let ring = world.node(&settings(None)).await;
+    let mut keys = vec![ring.signing_key()];
+    for _ in 0..3 {
+        let next = ring.create().await.unwrap();
+        ring.promote(&next, true).await.unwrap();
+        keys.push(ring.signing_key());
+    }
+    assert!(keys.iter().all(|key| holds_secrets(&world, key)));
+    let active = keys.pop().unwrap();
+    for key in &keys {
+        ring.retire(&key.public().kid).await.unwrap();
+    }
+    // The ring is much smaller now; what it took before are free pages.
+    assert!(keys.iter().all(|key| !holds_secrets(&world, key)));
+    assert!(holds_secrets(&world, &active));
+}
+
+#[tokio::test]
 async fn a_new_master_key_takes_over_from_the_previous_one() {
     let world = World::new();
     let key = world.node(&sealed(master(1), None)).await.signing_key();
@@ -411,6 +440,10 @@ async fn a_private_half_is_bound_to_its_name_and_to_every_byte() {
         Keys::read(&StoredRing { generation: 9, ring }, &sealer)
     };
     assert!(read(&whole).is_ok());
+    let (own, other) = (&stored_key(&stored, 0), &stored_key(&stored, 1));
+    let private = own.private.as_ref().unwrap();
+    assert!(sealer.open(&own.kid, private).is_ok());
+    assert!(sealer.open(&other.kid, private).is_err(), "it is bound to its name");
     let mut swapped = whole.clone();
     swapped["keys"][0]["private"] = whole["keys"][1]["private"].clone();
     assert!(read(&swapped).is_err(), "another key's private half");
