@@ -76,18 +76,27 @@ impl IfNoneMatch {
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Tags> {
     let mut listed = Vec::new();
     for value in headers.get_all(name) {
-        let value = value.to_str().ok()?.trim();
-        if value == "*" {
+        let mut rest = value.to_str().ok()?.trim();
+        if rest == "*" {
             return Some(Tags::Any);
         }
-        // RFC 9110 §5.6.1: empty elements of a list mean nothing.
-        for tag in value.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            let (tag, weak) = match tag.strip_prefix("W/") {
-                Some(tag) => (tag, true),
-                None => (tag, false),
+        loop {
+            // RFC 9110 §5.6.1: empty elements of a list mean nothing.
+            rest = rest.trim_start_matches([',', ' ', '\t']);
+            if rest.is_empty() {
+                break;
+            }
+            let (opaque, weak) = match rest.strip_prefix("W/") {
+                Some(opaque) => (opaque, true),
+                None => (rest, false),
             };
-            let inside = tag.strip_prefix('"')?.strip_suffix('"')?;
+            // A comma between the quotes is part of the tag.
+            let (inside, after) = opaque.strip_prefix('"')?.split_once('"')?;
             listed.push((inside.to_owned(), weak));
+            rest = after.trim_start();
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return None;
+            }
         }
     }
     Some(if listed.is_empty() { Tags::Absent } else { Tags::Listed(listed) })
@@ -110,7 +119,9 @@ mod tests {
         assert_eq!(read("*"), Some(Tags::Any));
         assert_eq!(tags(&HeaderMap::new(), &header::IF_MATCH), Some(Tags::Absent));
         assert_eq!(read("\"1-2\",, W/\"1-3\","), read("\"1-2\",W/\"1-3\""));
-        for bad in ["1-2", "\"1-2", "\""] {
+        let with_comma = Tags::Listed(vec![("a, b".to_owned(), true)]);
+        assert_eq!(read("W/\"a, b\""), Some(with_comma));
+        for bad in ["1-2", "\"1-2", "\"", "\"1-2\" \"1-3\"", "\"1-2\"x"] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
