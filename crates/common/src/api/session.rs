@@ -44,7 +44,7 @@ pub struct CreateSession {
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub args: Option<Args>,
     /// Lifetime in seconds; an hour when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
     #[cfg_attr(feature = "openapi", schema(example = 3_600, minimum = 1))]
     pub ttl_seconds: Option<u64>,
     /// The lifetime in words, such as `1d` or `2h 30m`. Either this or `ttl_seconds`.
@@ -69,7 +69,7 @@ pub struct UpdateSession {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// A new lifetime in seconds, counted from now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
     #[cfg_attr(feature = "openapi", schema(example = 3_600, minimum = 1))]
     pub ttl_seconds: Option<u64>,
     /// The new lifetime in words. Either this or `ttl_seconds`.

@@ -14,7 +14,7 @@ pub struct TokenRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Lifetime in seconds, from 1 to the server's maximum; a day when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
     #[cfg_attr(feature = "openapi", schema(example = 86_400, minimum = 1))]
     pub ttl_seconds: Option<u64>,
 }

@@ -213,7 +213,7 @@ mod tests {
         for (text, pointer) in [
             (r#"{"ttl_seconds": 0.5}"#, "/ttl_seconds"),
             (r#"{"ttl_seconds": -1}"#, "/ttl_seconds"),
-            (r#"{"ttl_seconds": 9e12}"#, "/ttl_seconds"),
+            (r#"{"ttl_seconds": 9e99}"#, "/ttl_seconds"),
             (r#"{"ttl_seconds": "60"}"#, "/ttl_seconds"),
             (r#"{"args": []}"#, "/args"),
             (r#"{"args": 7}"#, "/args"),
