@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     config::Config,
-    http::{self, App},
+    http::{self, App, Reference, ReferenceError},
     hub::Hub,
     lifecycle::Lifecycle,
     metrics::Metrics,
@@ -55,6 +55,9 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
+    /// The reference cannot be made.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// A listener or the data directory failed.
     #[error("{0}")]
     Serve(#[from] io::Error),
@@ -130,6 +133,14 @@ pub async fn open_tokens(
     Ok(Tokens::new(Arc::new(keyring), names, config.token_lifetimes, clock))
 }
 
+/// The OpenAPI document that a server with this configuration serves.
+///
+/// # Errors
+/// When it cannot be written as JSON, which a test makes sure it can.
+pub fn openapi(config: &Config) -> serde_json::Result<serde_json::Value> {
+    http::openapi(config)
+}
+
 impl Server {
     /// Opens the stores and wires the rooms together; listens nowhere yet. Pictures are drawn
     /// by processes of the `worker` program.
@@ -157,8 +168,9 @@ impl Server {
             config.session_lifetimes,
             lifecycle.clone(),
         );
-        let app =
-            App { sessions, tokens: Arc::new(tokens), hub, metrics, config: Arc::new(config) };
+        let reference = Arc::new(Reference::new(&config)?);
+        let tokens = Arc::new(tokens);
+        let app = App { sessions, tokens, hub, metrics, config: Arc::new(config), reference };
         Ok(Self { app, store, clock, lifecycle, _lock: lock })
     }
 

@@ -31,6 +31,8 @@ pub const RENDER: &str = "/api/render";
 pub const SERVER: &str = "/api/server";
 /// The OpenAPI document.
 pub const OPENAPI: &str = "/api/openapi.json";
+/// The OpenAPI document as a page.
+pub const DOCS: &str = "/api/docs";
 
 /// The live picture of a user's session.
 pub const USER_STREAM: &str = "/stream/{user_id}/{session_id}";

@@ -74,7 +74,7 @@ pub(crate) fn App() -> impl IntoView {
         <main id="main" tabindex="-1">{page}</main>
         <footer class="bottom">
             <span>{move || server.info().map(|info| format!("Easel {}", info.version))}</span>
-            <a href=path::OPENAPI>"API"</a>
+            <a href=path::DOCS>"API"</a>
         </footer>
     }
 }

@@ -14,7 +14,6 @@ use common::UserId;
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, ConfigError, Effective, Flags, Raw},
-    http,
     lifecycle::StopSignals,
     render::{self, WorkerProgram},
     server::{self, Listeners, Server},
@@ -75,7 +74,7 @@ enum Command {
         command: template::Command,
     },
     /// Print the OpenAPI document that the server serves
-    Openapi,
+    Openapi(Settings),
     /// Draw what a server asks for; servers start this themselves
     #[command(name = render::worker::COMMAND, hide = true)]
     RenderWorker {
@@ -163,7 +162,10 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Watch(watch) => client::watch(watch).await,
         Command::Template { command } => template::run(&command).await,
         Command::RenderWorker { .. } => Ok(()),
-        Command::Openapi => print(&serde_json::to_string_pretty(&http::openapi()?)?),
+        Command::Openapi(settings) => {
+            let (_, config) = settings.load()?;
+            print(&serde_json::to_string_pretty(&server::openapi(&config)?)?)
+        }
         Command::CheckConfig(settings) => {
             let (raw, config) = settings.load()?;
             print(Effective { raw: &raw, config: &config }.to_string().trim_end())

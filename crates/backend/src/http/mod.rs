@@ -14,6 +14,8 @@ mod sessions;
 mod streams;
 mod tokens;
 
+pub(crate) use self::docs::{Reference, ReferenceError};
+
 use std::sync::Arc;
 
 use axum::{Router, extract::FromRef, middleware, routing::get};
@@ -37,6 +39,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// What was configured.
     pub config: Arc<Config>,
+    /// What is promised.
+    pub reference: Arc<Reference>,
 }
 
 /// The routes that are part of the contract.
@@ -68,14 +72,15 @@ fn contract() -> OpenApiRouter<App> {
         .routes(routes!(ops::ready))
         .routes(routes!(docs::server))
         .routes(routes!(docs::openapi))
+        .routes(routes!(docs::page))
 }
 
-/// The OpenAPI document of this server.
+/// The OpenAPI document of a server with this configuration.
 ///
 /// # Errors
 /// When it cannot be written as JSON, which a test makes sure it can.
-pub(crate) fn openapi() -> serde_json::Result<Value> {
-    docs::complete(&contract().into_openapi())
+pub(crate) fn openapi(config: &Config) -> serde_json::Result<Value> {
+    docs::complete(&contract().into_openapi(), config)
 }
 
 /// Everything that the public listener serves.

@@ -21,9 +21,9 @@ use crate::metrics::Metrics;
 
 /// A probe's answer
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "status": "ok" }))]
 pub(super) struct Status {
     /// `ok`
-    #[schema(example = "ok")]
     status: &'static str,
 }
 

@@ -133,7 +133,7 @@ reads!(PublicPicture: watched_id, last_event_id);
 
 /// Watches a public session
 ///
-/// As with a session of a user.
+/// As `watchSession` does for a session of a user; everyone may.
 #[utoipa::path(
     get, path = path::PUBLIC_STREAM, tag = "Streams", operation_id = "watchPublicSession",
     params(PublicPicture, How, IfNoneMatch),

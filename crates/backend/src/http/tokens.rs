@@ -105,7 +105,7 @@ pub(super) async fn jwks(
     Ok((headers, content_type, body).into_response())
 }
 
-/// The public keys, under `/api`
+/// The public keys, for those who only know /api
 #[utoipa::path(
     get, path = path::JWKS_ALIAS, tag = "Tokens", operation_id = "readKeysUnderApi",
     params(IfNoneMatch),

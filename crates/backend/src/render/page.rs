@@ -1,14 +1,19 @@
 //! Pages that the server renders itself.
 
 use once_cell::sync::Lazy;
-
+use serde::Serialize;
 use tera::{Context, Tera};
 
 static PAGES: Lazy<Result<Tera, tera::Error>> = Lazy::new(|| {
     let mut pages = Tera::new();
     pages.add_raw_template("watch.html", include_str!("../../../../templates/html/watch.html"))?;
+    let reference = include_str!("../../../../templates/html/reference.html");
+    pages.add_raw_template("reference.html", reference)?;
     Ok(pages)
 });
+
+/// The style of the reference: the one thing that its policy lets it have.
+pub const REFERENCE_STYLE: &str = include_str!("../../../../templates/html/reference.css");
 
 /// The page did not render; the text is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +32,17 @@ pub fn watch(title: &str, stream_url: &str, nonce: &str) -> Result<String, PageE
     context.insert("stream_url", stream_url);
     context.insert("nonce", nonce);
     pages.render("watch.html", &context).map_err(|error| PageError(error.to_string()))
+}
+
+/// The reference of the API, laid out.
+///
+/// # Errors
+/// When the template is broken, which a test makes sure it is not.
+pub fn reference(laid_out: &impl Serialize) -> Result<String, PageError> {
+    let pages = PAGES.as_ref().map_err(|error| PageError(error.to_string()))?;
+    let context = Context::from_serialize(laid_out);
+    let page = context.and_then(|context| pages.render("reference.html", &context));
+    page.map_err(|error| PageError(error.to_string()))
 }
 
 #[cfg(test)]

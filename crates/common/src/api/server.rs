@@ -16,9 +16,16 @@ pub enum Minting {
 /// What a page has to know before it can offer anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "version": "0.1.0",
+    "minting": "open",
+    "public_url": null,
+    "public_sessions": true,
+    "default_ttl_seconds": 3_600,
+    "max_ttl_seconds": 31_536_000
+})))]
 pub struct ServerInfo {
     /// The version of the program.
-    #[cfg_attr(feature = "openapi", schema(example = "0.1.0"))]
     pub version: String,
     /// Who may mint tokens here.
     pub minting: Minting,

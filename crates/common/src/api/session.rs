@@ -20,24 +20,23 @@ pub enum Visibility {
 /// What one sends to create a session.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "session_id": "chart",
+    "template": "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"24\"><text y=\"18\">{{ value }}</text></svg>",
+    "args": { "value": 42 },
+    "ttl_seconds": 3_600
+})))]
 #[serde(deny_unknown_fields)]
 pub struct CreateSession {
     /// The name: `[A-Za-z0-9_-]{1,64}`; a random one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "chart", pattern = "^[A-Za-z0-9_-]{1,64}$"))]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub session_id: Option<String>,
     /// A Tera template that renders to SVG. Either this or `template_name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(
-            example = "<svg xmlns=\"http://www.w3.org/2000/svg\"><text y=\"20\">{{ value }}</text></svg>"
-        )
-    )]
     pub template: Option<String>,
     /// A template of the gallery, by name; its sample args stand in when `args` is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "badge"))]
     pub template_name: Option<String>,
     /// The first args; none when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::present")]
@@ -45,11 +44,10 @@ pub struct CreateSession {
     pub args: Option<Args>,
     /// Lifetime in seconds; an hour when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
-    #[cfg_attr(feature = "openapi", schema(example = 3_600, minimum = 1))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub ttl_seconds: Option<u64>,
     /// The lifetime in words, such as `1d` or `2h 30m`. Either this or `ttl_seconds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "1d"))]
     pub expire: Option<String>,
     /// Who may watch; everyone when absent. A public session cannot be private.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +57,7 @@ pub struct CreateSession {
 /// What one sends to change a session. What is absent stays as it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "args": { "value": 43 } })))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateSession {
     /// Replaces all args.
@@ -70,11 +69,10 @@ pub struct UpdateSession {
     pub template: Option<String>,
     /// A new lifetime in seconds, counted from now.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
-    #[cfg_attr(feature = "openapi", schema(example = 3_600, minimum = 1))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub ttl_seconds: Option<u64>,
     /// The new lifetime in words. Either this or `ttl_seconds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "1d"))]
     pub expire: Option<String>,
     /// Who may watch from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,30 +82,37 @@ pub struct UpdateSession {
 /// Names a session of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "user_id": "alice", "session_id": "chart" })))]
 pub struct UserSessionRef {
     /// Whose it is.
-    #[cfg_attr(feature = "openapi", schema(example = "alice"))]
     pub user_id: String,
     /// What it is called.
-    #[cfg_attr(feature = "openapi", schema(example = "chart"))]
     pub session_id: String,
 }
 
 /// Names a public session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "session_id": "chart" })))]
 pub struct PublicSessionRef {
     /// What it is called.
-    #[cfg_attr(feature = "openapi", schema(example = "chart"))]
     pub session_id: String,
 }
 
 /// A session in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "session_id": "chart",
+    "created_at": "2026-11-21T09:30:00Z",
+    "updated_at": "2026-11-21T09:31:12Z",
+    "ttl": 3_528,
+    "revision": "1795250000000000-3",
+    "visibility": "public",
+    "viewers": 2
+})))]
 pub struct SessionSummary {
     /// What it is called.
-    #[cfg_attr(feature = "openapi", schema(example = "chart"))]
     pub session_id: String,
     /// When it was created.
     #[serde(with = "time::serde::rfc3339")]
@@ -116,10 +121,8 @@ pub struct SessionSummary {
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
     /// Seconds left to live.
-    #[cfg_attr(feature = "openapi", schema(example = 3_599))]
     pub ttl: u64,
     /// `<epoch>-<seq>` of its newest frame: the inside of its `ETag`.
-    #[cfg_attr(feature = "openapi", schema(example = "1795250000000000-3"))]
     pub revision: String,
     /// Who may watch it.
     pub visibility: Visibility,
@@ -130,6 +133,15 @@ pub struct SessionSummary {
 /// A page of a user's sessions, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "sessions": [{
+    "session_id": "chart",
+    "created_at": "2026-11-21T09:30:00Z",
+    "updated_at": "2026-11-21T09:31:12Z",
+    "ttl": 3_528,
+    "revision": "1795250000000000-3",
+    "visibility": "public",
+    "viewers": 2
+}], "next_cursor": null })))]
 pub struct SessionList {
     /// At most `limit` of them.
     pub sessions: Vec<SessionSummary>,
@@ -141,10 +153,21 @@ pub struct SessionList {
 /// A whole session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "user_id": "alice",
+    "session_id": "chart",
+    "created_at": "2026-11-21T09:30:00Z",
+    "updated_at": "2026-11-21T09:31:12Z",
+    "ttl": 3_528,
+    "revision": "1795250000000000-3",
+    "visibility": "public",
+    "viewers": 2,
+    "template": "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"24\"><text y=\"18\">{{ value }}</text></svg>",
+    "args": { "value": 42 }
+})))]
 pub struct Session {
     /// Whose it is; absent for a public session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "alice"))]
     pub user_id: Option<String>,
     /// What the list says of it too.
     #[serde(flatten)]

@@ -7,12 +7,17 @@ use super::Args;
 /// A ready-made template with args that show it at its best.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "name": "label",
+    "title": "Label",
+    "description": "One value, in words.",
+    "template": "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"24\"><text y=\"18\">{{ value }}</text></svg>",
+    "args": { "value": 42 }
+})))]
 pub struct Template {
     /// Its name in URLs and in `template_name`.
-    #[cfg_attr(feature = "openapi", schema(example = "badge"))]
     pub name: String,
     /// Its name for people.
-    #[cfg_attr(feature = "openapi", schema(example = "Badge"))]
     pub title: String,
     /// What it is good for, in a sentence.
     pub description: String,
@@ -26,6 +31,13 @@ pub struct Template {
 /// The whole gallery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "templates": [{
+    "name": "label",
+    "title": "Label",
+    "description": "One value, in words.",
+    "template": "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"24\"><text y=\"18\">{{ value }}</text></svg>",
+    "args": { "value": 42 }
+}] })))]
 pub struct TemplateList {
     /// In the order in which a gallery shows them.
     pub templates: Vec<Template>,
@@ -34,15 +46,10 @@ pub struct TemplateList {
 /// What one sends to `POST /api/render`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "template": "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"120\" height=\"24\"><text y=\"18\">{{ value }}</text></svg>", "args": { "value": 42 } })))]
 #[serde(deny_unknown_fields)]
 pub struct RenderRequest {
     /// The Tera source.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(
-            example = "<svg xmlns=\"http://www.w3.org/2000/svg\"><text y=\"20\">{{ value }}</text></svg>"
-        )
-    )]
     pub template: String,
     /// Its args; none when absent.
     #[serde(default)]

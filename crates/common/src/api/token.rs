@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 /// What one sends to mint a token.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "user_id": "alice", "ttl_seconds": 86_400 })))]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Whose token: `[A-Za-z0-9_-]{1,64}`.
-    #[cfg_attr(feature = "openapi", schema(example = "alice", pattern = "^[A-Za-z0-9_-]{1,64}$"))]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9_-]{1,64}$"))]
     pub user_id: String,
     /// The account's password; not needed where minting is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// Lifetime in seconds, from 1 to the server's maximum; a day when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
-    #[cfg_attr(feature = "openapi", schema(example = 86_400, minimum = 1))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub ttl_seconds: Option<u64>,
 }
 
@@ -32,14 +33,13 @@ impl std::fmt::Debug for TokenRequest {
 /// A minted token (the shape of RFC 6750 §4, with `token` for `access_token`).
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "token": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl", "token_type": "Bearer", "expires_in": 86_400 })))]
 pub struct Token {
     /// The JWT, for `Authorization: Bearer`.
     pub token: String,
     /// Always `Bearer`.
-    #[cfg_attr(feature = "openapi", schema(example = "Bearer"))]
     pub token_type: String,
     /// Seconds until it expires.
-    #[cfg_attr(feature = "openapi", schema(example = 86_400))]
     pub expires_in: u64,
 }
 

@@ -7,6 +7,14 @@ use sha2::{Digest, Sha256};
 /// A public RSA key. There is no field that could hold a private member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "kty": "RSA",
+    "use": "sig",
+    "alg": "RS256",
+    "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc",
+    "e": "AQAB"
+})))]
 pub struct PublicJwk {
     /// Always `RSA`.
     pub kty: String,
@@ -46,6 +54,14 @@ fn thumbprint(n: &str, e: &str) -> String {
 /// A set of public keys (RFC 7517 §5).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "keys": [{
+    "kty": "RSA",
+    "use": "sig",
+    "alg": "RS256",
+    "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc",
+    "e": "AQAB"
+}] })))]
 pub struct JwkSet {
     /// Every key that verifies, newest first.
     pub keys: Vec<PublicJwk>,

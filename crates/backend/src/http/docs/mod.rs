@@ -8,22 +8,29 @@ mod examples;
 mod headers;
 pub(super) mod params;
 mod pictures;
+mod reference;
 mod refusals;
+mod rules;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     Json,
+    body::Bytes,
     extract::State,
-    http::header,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
+};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 use common::{
     api::{ErrorCode, Problem, ServerInfo},
     path,
 };
-use once_cell::sync::Lazy;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use utoipa::{OpenApi as _, openapi::OpenApi};
 
 pub(super) use self::{
@@ -31,8 +38,8 @@ pub(super) use self::{
     pictures::{PICTURE, Pictures},
     refusals::{Drawing, Finding, Naming, Refusals, Refuses, Storing, refuses},
 };
-use super::error::{self, ApiError};
-use crate::config::Config;
+use super::{error, extract::IfNoneMatch};
+use crate::{config::Config, render::page};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -71,8 +78,6 @@ impl utoipa::Modify for Bearer {
     }
 }
 
-static DOCUMENT: Lazy<serde_json::Result<Value>> = Lazy::new(super::openapi);
-
 /// The part of the document that belongs to no route.
 pub(super) fn head() -> OpenApi {
     Head::openapi()
@@ -82,8 +87,9 @@ pub(super) fn head() -> OpenApi {
 ///
 /// # Errors
 /// When the document is no JSON, which a test makes sure it is.
-pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
+pub(super) fn complete(document: &OpenApi, config: &Config) -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(document)?;
+    rules::add(&mut document, config);
     let mut headers = BTreeSet::new();
     let mut codes = BTreeSet::new();
     for answer in answers(&mut document) {
@@ -95,6 +101,17 @@ pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
         }
         let examples = answer["content"][error::PROBLEM_JSON]["examples"].as_object();
         codes.extend(examples.into_iter().flat_map(Map::keys).cloned());
+    }
+    for parameter in params::everywhere() {
+        let reference = json!({ "$ref": format!("#/components/parameters/{}", parameter.name) });
+        for operation in operations(&mut document) {
+            let parameters = &mut operation["parameters"];
+            match parameters.as_array_mut() {
+                Some(parameters) => parameters.push(reference.clone()),
+                None => *parameters = json!([reference]),
+            }
+        }
+        document["components"]["parameters"][&parameter.name] = serde_json::to_value(&parameter)?;
     }
     let components = &mut document["components"];
     for (name, about, example) in headers::HEADERS {
@@ -109,30 +126,129 @@ pub(super) fn complete(document: &OpenApi) -> serde_json::Result<Value> {
     Ok(document)
 }
 
+/// Every operation.
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
+    items.filter_map(Value::as_object_mut).flat_map(Map::values_mut)
+}
+
 /// Every answer of every operation.
 fn answers(document: &mut Value) -> impl Iterator<Item = &mut Value> {
-    let items = document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
-    let operations = items.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
-    operations
+    operations(document)
         .filter_map(|operation| operation["responses"].as_object_mut())
         .flat_map(Map::values_mut)
+}
+
+/// The document and the page of it, ready to be sent.
+#[derive(Debug)]
+pub struct Reference {
+    json: Kept,
+    page: Kept,
+    policy: HeaderValue,
+}
+
+/// Bytes and their entity tag.
+#[derive(Debug)]
+struct Kept {
+    bytes: Bytes,
+    etag: String,
+}
+
+impl From<Vec<u8>> for Kept {
+    fn from(bytes: Vec<u8>) -> Self {
+        let etag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes)));
+        Self { bytes: bytes.into(), etag }
+    }
+}
+
+/// There is no reference; the text is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// The document cannot be written.
+    #[error("the OpenAPI document: {0}")]
+    Document(#[from] serde_json::Error),
+    /// The page cannot be rendered.
+    #[error("the reference: {0}")]
+    Page(#[from] page::PageError),
+    /// The page's policy is no header.
+    #[error("the reference's policy: {0}")]
+    Policy(#[from] header::InvalidHeaderValue),
+}
+
+impl Reference {
+    /// Makes both, for a server with this configuration.
+    ///
+    /// # Errors
+    /// See [`ReferenceError`].
+    pub(crate) fn new(config: &Config) -> Result<Self, ReferenceError> {
+        let document = super::openapi(config)?;
+        let laid_out = reference::lay_out(&document, path::OPENAPI, page::REFERENCE_STYLE);
+        let page = page::reference(&laid_out)?;
+        let style = BASE64_STANDARD.encode(Sha256::digest(page::REFERENCE_STYLE));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'"
+        );
+        Ok(Self {
+            json: serde_json::to_vec(&document)?.into(),
+            page: page.into_bytes().into(),
+            policy: policy.try_into()?,
+        })
+    }
+}
+
+/// What may be kept and is asked for again: whole, or 304 to whoever has it.
+fn send(kept: &Kept, content_type: &'static str, known: &IfNoneMatch) -> Response {
+    let caching = [(header::ETAG, kept.etag.as_str()), (header::CACHE_CONTROL, "no-cache")];
+    match known.has(&kept.etag) {
+        true => (StatusCode::NOT_MODIFIED, caching).into_response(),
+        false => {
+            (caching, [(header::CONTENT_TYPE, content_type)], kept.bytes.clone()).into_response()
+        }
+    }
 }
 
 /// This document
 #[utoipa::path(
     get, path = path::OPENAPI, tag = "Operations", operation_id = "readOpenApi",
+    params(IfNoneMatch),
     responses(
-        (status = 200, description = "OpenAPI 3.1", body = Object, headers(("Access-Control-Allow-Origin"))),
+        (
+            status = 200, description = "OpenAPI 3.1", body = Object,
+            headers(("ETag"), ("Access-Control-Allow-Origin")),
+        ),
+        (
+            status = 304, description = "It has not changed",
+            headers(("ETag"), ("Access-Control-Allow-Origin")),
+        ),
         Refusals<()>,
     )
 )]
-pub(super) async fn openapi() -> Result<Response, ApiError> {
-    let document = DOCUMENT.as_ref().map_err(|error| {
-        tracing::error!(%error, "the OpenAPI document cannot be written");
-        ApiError::Internal
-    })?;
-    let open = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CACHE_CONTROL, "no-cache")];
-    Ok((open, Json(document)).into_response())
+pub(super) async fn openapi(
+    State(reference): State<Arc<Reference>>,
+    known: IfNoneMatch,
+) -> Response {
+    let open = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    (open, send(&reference.json, "application/json", &known)).into_response()
+}
+
+/// This document, for people
+#[utoipa::path(
+    get, path = path::DOCS, tag = "Operations", operation_id = "readReference",
+    params(IfNoneMatch),
+    responses(
+        (
+            status = 200, description = "A page", body = String, content_type = "text/html",
+            headers(("ETag"), ("Content-Security-Policy")),
+            example = json!("<!doctype html>…"),
+        ),
+        (status = 304, description = "It has not changed", headers(("ETag"))),
+        Refusals<()>,
+    )
+)]
+pub(super) async fn page(State(reference): State<Arc<Reference>>, known: IfNoneMatch) -> Response {
+    let policy = [(header::CONTENT_SECURITY_POLICY, reference.policy.clone())];
+    (policy, send(&reference.page, "text/html; charset=utf-8", &known)).into_response()
 }
 
 /// What this server offers

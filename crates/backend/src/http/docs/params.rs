@@ -45,7 +45,7 @@ pub(in crate::http) fn watched_id() -> Parameter {
 pub(in crate::http) fn if_match() -> Parameter {
     let about = "The `ETag` that must still hold, as it was received; `*` for any. Without it, \
                  the last write wins.";
-    header("If-Match", about, text(Some(ENTITY_TAGS)), "\"1795250000000000-3\"")
+    header("If-Match", about, text(Some(ENTITY_TAGS)), "*")
 }
 
 pub(in crate::http) fn if_none_match() -> Parameter {
@@ -56,6 +56,18 @@ pub(in crate::http) fn if_none_match() -> Parameter {
 pub(in crate::http) fn last_event_id() -> Parameter {
     let about = "The id of the last event seen: its frame is not sent again.";
     header("Last-Event-ID", about, text(None), "1795250000000000-3")
+}
+
+/// What every route reads.
+pub(super) fn everywhere() -> Vec<Parameter> {
+    let name = "A name for this request in the server's log: up to 64 letters, digits, `.`, `_` \
+                and `-`. Any other is replaced.";
+    let trace = "The trace that this request belongs to (W3C Trace Context). Problems name it.";
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    vec![
+        header("X-Request-Id", name, text(None), "nightly-7"),
+        header("traceparent", trace, text(None), parent),
+    ]
 }
 
 fn text(pattern: Option<&str>) -> RefOr<Schema> {

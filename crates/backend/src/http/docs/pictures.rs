@@ -38,11 +38,11 @@ impl IntoResponses for Pictures {
         let headers = ["Content-Security-Policy", "Vary"];
         let shown = ResponseBuilder::new()
             .description("The live picture")
-            .content("text/event-stream", text(EVENTS))
+            .content("text/event-stream", ContentBuilder::new().example(Some(EVENTS.into())))
             .content("multipart/x-mixed-replace", text(PARTS))
             .content("text/html", text(PAGE))
             .content("image/svg+xml", text(PICTURE))
-            // OpenAPI 3.1 §4.8.14.3: bytes have no schema.
+            // OpenAPI 3.1 has no schema for bytes, nor for what never ends.
             .content("image/png", ContentBuilder::new());
         let unchanged = ResponseBuilder::new().description("The snapshot has not changed");
         let ended = ResponseBuilder::new()
