@@ -5,8 +5,10 @@ use common::{
     Revision,
     api::{ErrorCode, Problem},
 };
-use reqwest::{Response, header::HeaderMap};
+use reqwest::{Method, Response, header::HeaderMap};
 use serde_json::Value;
+
+use crate::document::{Answered, Document};
 
 /// Words that would tell a client what the server is made of.
 const INTERNALS: &[&str] = &["sqlx", "sqlite", "tokio", "axum", "serde", "panicked", "src/", ".rs"];
@@ -37,6 +39,18 @@ impl Answer {
         assert!(!answer.header("x-request-id").is_empty(), "{answer:?}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         answer
+    }
+
+    /// Insists that the OpenAPI document promises this answer to a request of `method`.
+    pub(crate) fn is_promised_for(&self, method: &Method) {
+        let Self { status, headers, body, path } = self;
+        Document::of_easel().holds(Answered {
+            method,
+            path,
+            status: *status,
+            headers,
+            body: Some(body),
+        });
     }
 
     /// Insists on a status.

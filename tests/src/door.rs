@@ -55,12 +55,20 @@ impl Door {
         self.client.request(method, self.url(path))
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole answer, which must be one that the OpenAPI document
+    /// promises.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// When there is no answer, or it is another.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        let answer = async { Answer::read(request.send().await.expect("an answer")).await };
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let method = request.method().clone();
+        let answer = async {
+            let answer = Answer::read(client.execute(request).await.expect("an answer")).await;
+            answer.is_promised_for(&method);
+            answer
+        };
         wait::soon("an answer", answer).await
     }
 
@@ -71,7 +79,9 @@ impl Door {
 
     /// Asks the listener for operators.
     pub async fn ops(&self, path: &str) -> Answer {
-        self.send(self.client.get(format!("{}{path}", self.ops))).await
+        let request = self.client.get(format!("{}{path}", self.ops));
+        let answer = async { Answer::read(request.send().await.expect("an answer")).await };
+        wait::soon("an answer", answer).await
     }
 
     /// One number of the metrics page, by its name with labels; 0 if it is not there yet.

@@ -9,11 +9,13 @@
 mod actor;
 mod answer;
 mod browser;
+pub mod document;
 mod door;
 mod forger;
 mod node;
 mod picture;
 mod process;
+mod python;
 mod static_page;
 mod viewer;
 pub mod wait;
@@ -22,11 +24,13 @@ pub use self::{
     actor::Actor,
     answer::Answer,
     browser::{Browser, Size},
+    document::Document,
     door::Door,
     forger::Forger,
     node::{Node, Setup},
     picture::Picture,
     process::{Outcome, Process, Running, binary, easel, ready},
+    python::python,
     static_page::StaticPage,
     viewer::{Event, Viewer},
 };

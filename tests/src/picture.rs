@@ -3,7 +3,11 @@
 
 use reqwest::{RequestBuilder, Response};
 
-use crate::{Answer, wait};
+use crate::{
+    Answer,
+    document::{Answered, Document},
+    wait,
+};
 
 /// What Chromium must have read before it begins to show a cross-origin picture.
 const SNIFFED_BYTES: usize = 1024;
@@ -31,6 +35,7 @@ impl Picture {
         let request = request.header("sec-fetch-dest", "image").header("accept", accept);
         let opening = async { request.send().await.expect("an answer") };
         let response = wait::soon("a stream", opening).await;
+        Document::of_easel().holds(Answered::head(&response));
         if response.status() != 200 {
             let answer = Answer::read(response).await;
             panic!("no stream but {}: {}", answer.status, answer.text());

@@ -4,7 +4,11 @@ use common::{Frame, Revision};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::{Answer, wait};
+use crate::{
+    Answer,
+    document::{Answered, Document},
+    wait,
+};
 
 /// One thing that a stream of events says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,7 @@ impl Viewer {
     pub async fn watch(request: RequestBuilder) -> Self {
         let opening = async { request.send().await.expect("an answer") };
         let response = wait::soon("a stream", opening).await;
+        Document::of_easel().holds(Answered::head(&response));
         if response.status() != 200 {
             let answer = Answer::read(response).await;
             panic!("no stream but {}: {}", answer.status, answer.text());

@@ -20,8 +20,9 @@ struct TestProgram {
     package: &'static str,
 }
 
-/// A browser, what drives it, and what the quickstart speaks to the server with.
-const TEST_PROGRAMS: [TestProgram; 3] = [
+/// A browser, what drives it, what the quickstart speaks to the server with, and what the API's
+/// fuzzer is written in.
+const TEST_PROGRAMS: [TestProgram; 4] = [
     TestProgram { variable: Some("CHROME"), name: "chromium", package: "chromium" },
     TestProgram {
         variable: Some("CHROMEDRIVER"),
@@ -29,7 +30,11 @@ const TEST_PROGRAMS: [TestProgram; 3] = [
         package: "chromium-driver",
     },
     TestProgram { variable: None, name: "curl", package: "curl" },
+    TestProgram { variable: None, name: "python3", package: "python3" },
 ];
+
+/// The module of Python that makes environments; Debian's packages keep it apart.
+const PYTHON_ENVIRONMENTS: &str = "python3-venv";
 
 /// Makes sure that rustc can compile for `target`.
 pub(crate) fn wasm_target(target: &str) -> Result<(), Failure> {
@@ -80,10 +85,15 @@ pub(crate) fn test_programs() -> Result<(), Failure> {
 /// The packages of the programs that are not here.
 fn missing() -> Result<Vec<&'static str>, Failure> {
     let mut missing = Vec::new();
-    for program in &TEST_PROGRAMS {
-        if !is_here(program)? {
-            missing.push(program.package);
+    for wanted in &TEST_PROGRAMS {
+        if !is_here(wanted)? {
+            missing.push(wanted.package);
         }
+    }
+    // `venv` alone is there without the package, and makes environments without pip.
+    let can = program("python3").args(["-c", "import ensurepip, venv"]).output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        missing.push(PYTHON_ENVIRONMENTS);
     }
     Ok(missing)
 }
