@@ -3,8 +3,9 @@
 
 use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use once_cell::sync::Lazy;
 use time::OffsetDateTime;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// A sleep that has begun.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -14,6 +15,10 @@ pub trait Clock: Debug + Send + Sync + 'static {
     /// The wall clock, in UTC.
     fn now(&self) -> OffsetDateTime;
 
+    /// How long this clock has been running: it never goes back, whatever happens to the wall
+    /// clock. For spans, not for dates.
+    fn running(&self) -> Duration;
+
     /// Resolves once `duration` has passed on this clock, counted from the call.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
@@ -22,10 +27,17 @@ pub trait Clock: Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
+/// When this process first asked.
+static BEGINNING: Lazy<Instant> = Lazy::new(Instant::now);
+
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
+    }
+
+    fn running(&self) -> Duration {
+        BEGINNING.elapsed()
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -36,13 +48,14 @@ impl Clock for SystemClock {
 /// A clock that stands still until it is moved. Clones share their time.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
+    start: OffsetDateTime,
     now: Arc<watch::Sender<OffsetDateTime>>,
 }
 
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn new(start: OffsetDateTime) -> Self {
-        Self { now: Arc::new(watch::Sender::new(start)) }
+        Self { start, now: Arc::new(watch::Sender::new(start)) }
     }
 
     /// Moves time forward and wakes whoever slept until then.
@@ -54,6 +67,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> OffsetDateTime {
         *self.now.borrow()
+    }
+
+    fn running(&self) -> Duration {
+        (self.now() - self.start).try_into().unwrap_or(Duration::ZERO)
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -79,5 +96,6 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         sleep.await;
         assert_eq!(clock.now(), OffsetDateTime::UNIX_EPOCH + Duration::from_secs(10));
+        assert_eq!(clock.running(), Duration::from_secs(10));
     }
 }
