@@ -8,6 +8,7 @@ pub mod encode;
 mod http;
 pub mod hub;
 pub mod lifecycle;
+pub mod limit;
 pub mod metrics;
 pub mod render;
 pub mod server;

@@ -22,6 +22,11 @@ struct EncodingLabels {
     format: Encoding,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+}
+
 /// The counters of one server.
 pub struct Metrics {
     registry: Registry,
@@ -29,6 +34,7 @@ pub struct Metrics {
     compilations: Counter,
     encodings: Family<EncodingLabels, Counter>,
     viewers: Gauge,
+    refusals: Family<LimitLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -45,7 +51,9 @@ impl Default for Metrics {
             encodings.clone(),
         );
         registry.register("viewers", "Viewers connected to this node now", viewers.clone());
-        Self { registry, renders, compilations, encodings, viewers }
+        let refusals = Family::<LimitLabels, Counter>::default();
+        registry.register("refusals", "Requests refused, by limit", refusals.clone());
+        Self { registry, renders, compilations, encodings, viewers, refusals }
     }
 }
 
@@ -73,6 +81,11 @@ impl Metrics {
     /// A viewer left.
     pub fn viewer_left(&self) {
         self.viewers.dec();
+    }
+
+    /// A request was refused by this limit.
+    pub fn refused(&self, limit: &'static str) {
+        self.refusals.get_or_create(&LimitLabels { limit }).inc();
     }
 
     /// All of it as OpenMetrics text, which Prometheus reads.

@@ -1,0 +1,182 @@
+//! Fair shares: how much one client, one user and one session may take of this server, so
+//! that enough is left for all others.
+//!
+//! Rates are counted here, per key; seats of viewers are held here, by guards. How much may
+//! be stored is counted by the store, in one step with the write. Nothing here knows HTTP.
+
+mod address;
+mod rate;
+mod report;
+mod viewers;
+
+use std::{collections::BTreeMap, fmt, fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use common::{SessionAddress, UserId};
+
+use self::report::Reports;
+pub use self::{
+    address::{ClientAddress, TrustedProxies},
+    rate::{LocalRates, Rate},
+    viewers::{Crowded, Seat, Seats, ViewerLimits},
+};
+use crate::{clock::Clock, metrics::Metrics};
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+        /// What has a rate.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Limit {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Limit {
+            /// Every limit.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its name: a setting, a policy in answers, and a label of the metrics.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Requests from an address, whatever becomes of them.
+    RequestsPerAddress = "requests-per-address";
+    /// Requests with a user's token.
+    RequestsPerUser = "requests-per-user";
+    /// Attempts to get a token, from an address.
+    TokensPerAddress = "tokens-per-address";
+    /// Attempts to create a session, from an address.
+    CreationsPerAddress = "creations-per-address";
+    /// Attempts to create a session, by a user.
+    CreationsPerUser = "creations-per-user";
+    /// Attempts to change a session.
+    UpdatesPerSession = "updates-per-session";
+    /// Attempts to change any of a user's sessions.
+    UpdatesPerUser = "updates-per-user";
+    /// Attempts to change any public session, from an address.
+    UpdatesPerAddress = "updates-per-address";
+    /// Pictures that are made for one request alone, from an address.
+    RendersPerAddress = "renders-per-address";
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Whose share is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A client's.
+    Address(ClientAddress),
+    /// A user's.
+    User(UserId),
+    /// A session's.
+    Session(SessionAddress),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "address {address}"),
+            Self::User(user) => write!(f, "user {user}"),
+            Self::Session(session) => write!(f, "session {session}"),
+        }
+    }
+}
+
+/// What became of the wish for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// Which limit was asked.
+    pub limit: Limit,
+    /// What it is.
+    pub rate: Rate,
+    /// How many are left at once.
+    pub remaining: u32,
+    /// After how long there is one more than that.
+    pub more_after: Duration,
+    /// Whether it was refused.
+    pub refused: bool,
+}
+
+/// Counts how often.
+///
+/// Those of users and sessions are counted over all nodes once nodes share a store, and so
+/// this is asynchronous; those of addresses protect one node and stay with it.
+#[async_trait]
+pub trait Rates: Debug + Send + Sync {
+    /// Takes one from the share of `key`, if there is one left; `None` where there is no
+    /// limit. What was refused is not counted, so insisting makes nothing worse.
+    async fn take(&self, limit: Limit, key: &Key) -> Option<Decision>;
+}
+
+/// What the operator decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// How often; what is missing is not limited.
+    pub rates: BTreeMap<Limit, Rate>,
+    /// How many may watch at once.
+    pub viewers: ViewerLimits,
+    /// Whose word on a client's address we take.
+    pub proxies: TrustedProxies,
+}
+
+/// All limits of this node that are not the store's.
+#[derive(Debug)]
+pub struct Limits {
+    rates: Box<dyn Rates>,
+    seats: Arc<Seats>,
+    proxies: TrustedProxies,
+    reports: Reports,
+}
+
+impl Limits {
+    /// Limits that are counted in the memory of this node.
+    pub fn new(settings: &LimitSettings, clock: &Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            rates: Box::new(LocalRates::new(&settings.rates, clock)),
+            seats: Seats::new(settings.viewers),
+            proxies: settings.proxies.clone(),
+            reports: Reports::new(clock, metrics),
+        }
+    }
+
+    /// Whose word on a client's address we take.
+    pub fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+
+    /// Takes one from the share of `key`; `None` where there is no limit.
+    pub async fn take(&self, limit: Limit, key: &Key) -> Option<Decision> {
+        let decision = self.rates.take(limit, key).await?;
+        if decision.refused {
+            self.reports.refused(limit.name(), key);
+        }
+        Some(decision)
+    }
+
+    /// Takes a viewer's seat.
+    ///
+    /// # Errors
+    /// Which seats are all taken.
+    pub fn seat(&self, session: &SessionAddress, client: ClientAddress) -> Result<Seat, Crowded> {
+        self.seats.take(session, client).inspect_err(|crowded| {
+            let key = match crowded {
+                Crowded::Session(_) => Key::Session(session.clone()),
+                Crowded::Address(_) | Crowded::Node(_) => Key::Address(client),
+            };
+            self.reports.refused(crowded.name(), &key);
+        })
+    }
+
+    /// Something that `key` asked for was not stored, because a quota is used up.
+    pub fn quota_refused(&self, quota: &'static str, key: &Key) {
+        self.reports.refused(quota, key);
+    }
+}
