@@ -8,6 +8,7 @@
 
 mod keyring;
 mod lists;
+mod quotas;
 mod sessions;
 
 use std::{future::Future, sync::Arc};
@@ -58,7 +59,7 @@ macro_rules! keeps {
 
 /// Every promise, for one backend.
 macro_rules! keeps_every_promise {
-    ($backend:ident, $sessions:ident, $lists:ident, $keyring:ident) => {
+    ($backend:ident, $sessions:ident, $quotas:ident, $lists:ident, $keyring:ident) => {
         keeps! { $backend, $sessions, crate::sessions:
             a_session_is_read_as_it_was_written,
             times_are_kept_to_the_microsecond,
@@ -77,6 +78,15 @@ macro_rules! keeps_every_promise {
             addresses_do_not_touch,
             what_is_acknowledged_survives,
         }
+        keeps! { $backend, $quotas, crate::quotas:
+            of_parallel_creations_as_many_succeed_as_may,
+            of_parallel_growth_as_much_succeeds_as_may,
+            every_part_of_a_drawing_counts,
+            what_ends_makes_room,
+            a_lower_quota_takes_nothing_away,
+            a_taken_address_is_said_before_a_full_quota,
+            usage_survives,
+        }
         keeps! { $backend, $lists, crate::lists:
             a_list_is_of_one_owner_and_has_the_newest_first,
             pages_do_not_shift,
@@ -93,4 +103,4 @@ macro_rules! keeps_every_promise {
     };
 }
 
-keeps_every_promise!(Sqlite, sqlite_sessions, sqlite_lists, sqlite_keyring);
+keeps_every_promise!(Sqlite, sqlite_sessions, sqlite_quotas, sqlite_lists, sqlite_keyring);

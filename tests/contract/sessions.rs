@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend::store::{Creation, Drawing, Outcome, SessionStore, StoredSession};
+use backend::store::{Creation, Deletion, Drawing, Quota, SessionStore, StoredSession, Update};
 use common::{
     Revision, SessionAddress, UserId,
     api::{Args, Visibility},
@@ -15,6 +15,8 @@ use crate::Backend;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const MICROSECOND: Duration = Duration::from_micros(1);
+
+pub(crate) const UNLIMITED: Quota = Quota { sessions: u64::MAX, bytes: u64::MAX };
 
 pub(crate) fn noon() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(2_000_000_000).unwrap()
@@ -44,9 +46,9 @@ pub(crate) async fn created(
     address: &str,
     now: OffsetDateTime,
 ) -> Revision {
-    match store.create(&at(address), &drawing(0, now + HOUR), now).await.unwrap() {
+    match store.create(&at(address), &drawing(0, now + HOUR), UNLIMITED, now).await.unwrap() {
         Creation::Created(revision) => revision,
-        Creation::Taken => panic!("{address} is taken"),
+        refusal => panic!("{address}: {refusal:?}"),
     }
 }
 
@@ -56,7 +58,8 @@ pub(crate) async fn a_session_is_read_as_it_was_written<B: Backend>() {
     for address in ["alice/chart", "chart"] {
         let now = noon();
         let wanted = drawing(7, now + HOUR);
-        let Creation::Created(revision) = store.create(&at(address), &wanted, now).await.unwrap()
+        let Creation::Created(revision) =
+            store.create(&at(address), &wanted, UNLIMITED, now).await.unwrap()
         else {
             panic!("{address} is taken");
         };
@@ -78,7 +81,7 @@ pub(crate) async fn times_are_kept_to_the_microsecond<B: Backend>() {
     let store = backend.open().await;
     let now = noon() + Duration::from_micros(123_456);
     let end = now + Duration::from_micros(654_321);
-    store.create(&at("chart"), &drawing(0, end), now).await.unwrap();
+    store.create(&at("chart"), &drawing(0, end), UNLIMITED, now).await.unwrap();
     let stored = store.get(&at("chart"), now).await.unwrap().unwrap();
     assert_eq!((stored.created_at, stored.drawing.expires_at), (now, end));
     assert!(store.get(&at("chart"), end - MICROSECOND).await.unwrap().is_some());
@@ -89,7 +92,8 @@ pub(crate) async fn a_living_address_is_taken<B: Backend>() {
     let backend = B::start().await;
     let store = backend.open().await;
     let first = created(&*store, "alice/chart", noon()).await;
-    let again = store.create(&at("alice/chart"), &drawing(9, noon() + HOUR), noon()).await;
+    let again =
+        store.create(&at("alice/chart"), &drawing(9, noon() + HOUR), UNLIMITED, noon()).await;
     assert_eq!(again.unwrap(), Creation::Taken);
     let stored = store.get(&at("alice/chart"), noon()).await.unwrap().unwrap();
     assert_eq!(stored.revision, first);
@@ -102,7 +106,8 @@ pub(crate) async fn of_concurrent_creations_one_wins<B: Backend>() {
     let address = at("alice/chart");
     let drawings: Vec<_> = (0..10).map(|n| drawing(n, noon() + HOUR)).collect();
     let creations = drawings.iter().zip(stores.iter().cycle());
-    let creations = creations.map(|(drawing, store)| store.create(&address, drawing, noon()));
+    let creations =
+        creations.map(|(drawing, store)| store.create(&address, drawing, UNLIMITED, noon()));
     let outcomes: Vec<_> = join_all(creations).await.into_iter().map(Result::unwrap).collect();
     let winners: Vec<_> =
         (0..10).filter(|&n| matches!(outcomes[n], Creation::Created(_))).collect();
@@ -136,9 +141,10 @@ pub(crate) async fn an_update_has_the_next_seq<B: Backend>() {
     for n in 1..=3 {
         let now = noon() + MICROSECOND * u32::try_from(n).unwrap();
         let wanted = drawing(n, noon() + 2 * HOUR);
-        let outcome = store.update(&at("alice/chart"), revision, &wanted, now).await.unwrap();
+        let outcome =
+            store.update(&at("alice/chart"), revision, &wanted, UNLIMITED, now).await.unwrap();
         revision.seq += 1;
-        assert_eq!(outcome, Outcome::Done(revision));
+        assert_eq!(outcome, Update::Done(revision));
         let stored = store.get(&at("alice/chart"), now).await.unwrap().unwrap();
         assert_eq!((stored.revision, stored.drawing), (revision, wanted));
         assert_eq!((stored.created_at, stored.updated_at), (noon(), now));
@@ -150,7 +156,7 @@ pub(crate) async fn an_update_that_expects_another_revision_changes_nothing<B: B
     let store = backend.open().await;
     let first = created(&*store, "alice/chart", noon()).await;
     let next = drawing(1, noon() + HOUR);
-    store.update(&at("alice/chart"), first, &next, noon()).await.unwrap();
+    store.update(&at("alice/chart"), first, &next, UNLIMITED, noon()).await.unwrap();
     let second = Revision { seq: 2, ..first };
     for wrong in [
         first,
@@ -160,8 +166,9 @@ pub(crate) async fn an_update_that_expects_another_revision_changes_nothing<B: B
         Revision { epoch: u64::MAX, seq: u64::MAX },
     ] {
         let other = drawing(9, noon() + HOUR);
-        let outcome = store.update(&at("alice/chart"), wrong, &other, noon()).await.unwrap();
-        assert_eq!(outcome, Outcome::Stale, "{wrong}");
+        let outcome =
+            store.update(&at("alice/chart"), wrong, &other, UNLIMITED, noon()).await.unwrap();
+        assert_eq!(outcome, Update::Stale, "{wrong}");
     }
     let stored = store.get(&at("alice/chart"), noon()).await.unwrap().unwrap();
     assert_eq!((stored.revision, stored.drawing), (second, next));
@@ -175,13 +182,13 @@ pub(crate) async fn of_concurrent_updates_one_is_done_per_revision<B: Backend>()
     for _ in 0..5 {
         let drawings: Vec<_> = (0..8).map(|n| drawing(n, noon() + HOUR)).collect();
         let updates = drawings.iter().zip(stores.iter().cycle());
-        let updates =
-            updates.map(|(drawing, store)| store.update(&address, revision, drawing, noon()));
+        let updates = updates
+            .map(|(drawing, store)| store.update(&address, revision, drawing, UNLIMITED, noon()));
         let outcomes: Vec<_> = join_all(updates).await.into_iter().map(Result::unwrap).collect();
         let next = Revision { seq: revision.seq + 1, ..revision };
-        let done: Vec<_> = (0..8).filter(|&n| outcomes[n] == Outcome::Done(next)).collect();
+        let done: Vec<_> = (0..8).filter(|&n| outcomes[n] == Update::Done(next)).collect();
         assert_eq!(done.len(), 1, "{outcomes:?}");
-        assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Stale).count(), 7);
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == Update::Stale).count(), 7);
         let stored = stores[1].get(&address, noon()).await.unwrap().unwrap();
         assert_eq!((stored.revision, &stored.drawing), (next, &drawings[done[0]]));
         revision = next;
@@ -194,10 +201,11 @@ pub(crate) async fn a_session_that_is_not_there_is_gone<B: Backend>() {
     let revision = created(&*store, "alice/other", noon()).await;
     let address = at("alice/chart");
     assert!(store.get(&address, noon()).await.unwrap().is_none());
-    let update = store.update(&address, revision, &drawing(1, noon() + HOUR), noon()).await;
-    assert_eq!(update.unwrap(), Outcome::Gone);
-    assert_eq!(store.delete(&address, None, noon()).await.unwrap(), Outcome::Gone);
-    assert_eq!(store.delete(&address, Some(revision), noon()).await.unwrap(), Outcome::Gone);
+    let update =
+        store.update(&address, revision, &drawing(1, noon() + HOUR), UNLIMITED, noon()).await;
+    assert_eq!(update.unwrap(), Update::Gone);
+    assert_eq!(store.delete(&address, None, noon()).await.unwrap(), Deletion::Gone);
+    assert_eq!(store.delete(&address, Some(revision), noon()).await.unwrap(), Deletion::Gone);
 }
 
 pub(crate) async fn a_deletion_may_expect_a_revision<B: Backend>() {
@@ -206,10 +214,10 @@ pub(crate) async fn a_deletion_may_expect_a_revision<B: Backend>() {
     let address = at("alice/chart");
     let revision = created(&*store, "alice/chart", noon()).await;
     let wrong = Revision { seq: 2, ..revision };
-    assert_eq!(store.delete(&address, Some(wrong), noon()).await.unwrap(), Outcome::Stale);
+    assert_eq!(store.delete(&address, Some(wrong), noon()).await.unwrap(), Deletion::Stale);
     assert!(store.get(&address, noon()).await.unwrap().is_some());
-    assert_eq!(store.delete(&address, Some(revision), noon()).await.unwrap(), Outcome::Done(()));
-    assert_eq!(store.delete(&address, None, noon()).await.unwrap(), Outcome::Gone);
+    assert_eq!(store.delete(&address, Some(revision), noon()).await.unwrap(), Deletion::Done);
+    assert_eq!(store.delete(&address, None, noon()).await.unwrap(), Deletion::Gone);
     assert!(store.get(&address, noon()).await.unwrap().is_none());
 }
 
@@ -221,9 +229,12 @@ pub(crate) async fn a_session_that_has_expired_does_not_exist<B: Backend>() {
     let late = noon() + HOUR;
     assert!(store.get(&address, late).await.unwrap().is_none());
     let revival = drawing(1, late + HOUR);
-    assert_eq!(store.update(&address, revision, &revival, late).await.unwrap(), Outcome::Gone);
-    assert_eq!(store.delete(&address, None, late).await.unwrap(), Outcome::Gone);
-    assert_eq!(store.delete(&address, Some(revision), late).await.unwrap(), Outcome::Gone);
+    assert_eq!(
+        store.update(&address, revision, &revival, UNLIMITED, late).await.unwrap(),
+        Update::Gone
+    );
+    assert_eq!(store.delete(&address, None, late).await.unwrap(), Deletion::Gone);
+    assert_eq!(store.delete(&address, Some(revision), late).await.unwrap(), Deletion::Gone);
     assert!(store.list(&alice(), None, 10, late).await.unwrap().is_empty());
 }
 
@@ -295,7 +306,7 @@ pub(crate) async fn what_is_acknowledged_survives<B: Backend>() {
     let store = backend.open().await;
     let revision = created(&*store, "alice/chart", noon()).await;
     let next = drawing(1, noon() + HOUR);
-    store.update(&at("alice/chart"), revision, &next, noon()).await.unwrap();
+    store.update(&at("alice/chart"), revision, &next, UNLIMITED, noon()).await.unwrap();
     drop(store);
     let stored = backend.open().await.get(&at("alice/chart"), noon()).await.unwrap().unwrap();
     assert_eq!(stored.revision, Revision { seq: 2, ..revision });

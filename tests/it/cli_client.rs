@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{LABEL, Node, Process, Running, easel};
+use tests::{LABEL, Node, Process, Running, Setup, easel};
 
 #[tokio::test]
 async fn a_shell_pushes_and_a_terminal_watches() {
@@ -98,4 +98,16 @@ async fn a_terminal_goes_on_after_a_restart() {
     let server = Process::start_on(&data, &["--listen", &listen]).await;
     let revision = owner.at(&server).puts("chart", json!({ "value": 2 })).await;
     watching.writes(&revision.to_string()).await;
+}
+
+#[tokio::test]
+async fn a_push_too_many_says_when_to_come_back() {
+    let node = Setup::default().set("updates-per-address", "1/1h").start().await;
+    node.anyone().draws("board", LABEL, json!({ "value": 1 })).await;
+    let directory = tempfile::tempdir().unwrap();
+    let server = [("EASEL_SERVER", node.base())];
+    easel(directory.path(), &server, &["push", "board", "value=2"]).await.succeeds();
+    let said = easel(directory.path(), &server, &["push", "board", "value=3"]).await;
+    let said = said.fails(1);
+    assert!(said.contains("RATE_LIMITED") && said.contains("try again in 3600 s"), "{said}");
 }

@@ -45,9 +45,9 @@ async fn rooms(clock: &ManualClock) -> Rooms {
     let lifecycle = Lifecycle::default();
     let program = WorkerProgram(tests::binary().to_owned());
     let renderer = Renderer::new(config.render, &program, &lifecycle, clock.clone(), metrics);
-    let lifetimes = config.session_lifetimes;
-    let sessions =
-        Sessions::new(Arc::new(store), hub.clone(), renderer, clock, lifetimes, lifecycle);
+    let (lifetimes, quotas) = (config.session_lifetimes, config.quotas);
+    let store = Arc::new(store);
+    let sessions = Sessions::new(store, hub.clone(), renderer, clock, lifetimes, quotas, lifecycle);
     Rooms { _setup: setup, sessions, hub }
 }
 

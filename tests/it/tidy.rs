@@ -151,10 +151,11 @@ fn no_test_sleeps() {
 /// Which rooms of the server each room may use, itself aside.
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
-    ("config", &["render"]),
+    ("config", &["limit", "render", "store"]),
     ("encode", &["metrics"]),
     ("hub", &["clock", "encode", "metrics"]),
     ("lifecycle", &[]),
+    ("limit", &["clock", "metrics"]),
     ("metrics", &[]),
     ("render", &["clock", "lifecycle", "metrics"]),
     ("session", &["clock", "config", "encode", "hub", "lifecycle", "render", "store", "token"]),

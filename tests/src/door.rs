@@ -1,6 +1,6 @@
 //! Where a server can be reached, whichever process it runs in.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use common::{SessionAddress, path};
 use reqwest::{Client, ClientBuilder, Method, RequestBuilder, redirect};
@@ -37,6 +37,16 @@ impl Door {
     /// When there can be no client.
     pub fn over_http2(&self) -> Self {
         let client = client().http2_prior_knowledge().build().expect("a client");
+        Self { client, ..self.clone() }
+    }
+
+    /// The same door for a client at another address of this machine, such as 127.0.0.2.
+    ///
+    /// # Panics
+    /// When there can be no client.
+    pub fn from_address(&self, address: &str) -> Self {
+        let address: IpAddr = address.parse().expect("an address");
+        let client = client().local_address(address).build().expect("a client");
         Self { client, ..self.clone() }
     }
 

@@ -20,6 +20,7 @@ use crate::{
     http::{self, App, Reference, ReferenceError},
     hub::Hub,
     lifecycle::Lifecycle,
+    limit::Limits,
     metrics::Metrics,
     render::{Renderer, WorkerProgram},
     session::Sessions,
@@ -166,11 +167,13 @@ impl Server {
             renderer,
             clock.clone(),
             config.session_lifetimes,
+            config.quotas,
             lifecycle.clone(),
         );
+        let limits = Arc::new(Limits::new(&config.limits, &clock, metrics.clone()));
+        let (tokens, config) = (Arc::new(tokens), Arc::new(config));
         let reference = Arc::new(Reference::new(&config)?);
-        let tokens = Arc::new(tokens);
-        let app = App { sessions, tokens, hub, metrics, config: Arc::new(config), reference };
+        let app = App { sessions, tokens, hub, limits, metrics, config, reference };
         Ok(Self { app, store, clock, lifecycle, _lock: lock })
     }
 
@@ -262,5 +265,7 @@ async fn listen(
             tracing::debug!(%error, "could not set TCP_NODELAY");
         }
     });
+    // Limits count by where a connection comes from.
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, router).with_graceful_shutdown(finish.clone().cancelled_owned()).await
 }

@@ -2,7 +2,9 @@
 //! rest of the program never sees a setting as text.
 
 mod keys;
+mod limits;
 mod raw;
+mod settings;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -10,8 +12,13 @@ use common::{api::Minting, jwt::Expected};
 use url::Url;
 
 pub use self::keys::{KeySettings, KeyWindows, MasterKey};
-pub use self::raw::{ConfigError, Flags, Raw, SETTINGS, Setting, Source};
-use crate::render::{RenderLimits, SnapshotLimits};
+pub use self::raw::{ConfigError, Flags, Raw, Source};
+pub use self::settings::{SETTINGS, Setting};
+use crate::{
+    limit::LimitSettings,
+    render::{RenderLimits, SnapshotLimits},
+    store::Quota,
+};
 
 /// How long a session lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +27,15 @@ pub struct Lifetimes {
     pub default: Duration,
     /// At most.
     pub max: Duration,
+}
+
+/// How much may be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    /// By each user.
+    pub user: Quota,
+    /// In public sessions, by all together.
+    pub public: Quota,
 }
 
 /// How log lines look.
@@ -60,6 +76,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Largest request body.
     pub max_body_bytes: usize,
+    /// How much one client, one user and one session may take.
+    pub limits: LimitSettings,
+    /// How much may be stored.
+    pub quotas: Quotas,
     /// How much a template may be and make.
     pub render: RenderLimits,
     /// What to log.
@@ -98,6 +118,8 @@ impl Config {
             heartbeat: raw.with("heartbeat", heartbeat)?,
             drain_timeout: raw.with("drain-timeout", pause)?,
             max_body_bytes: raw.with("max-body-bytes", count)?,
+            limits: limits::limits(raw)?,
+            quotas: limits::quotas(raw)?,
             render: RenderLimits {
                 template_bytes: raw.with("max-template-bytes", count)?,
                 args_bytes: raw.with("max-args-bytes", count)?,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::limit::{Limit, TrustedProxies};
 use clap::{Args, Command, FromArgMatches};
 use std::{ffi::OsString, io::Write, path::Path};
 
@@ -184,4 +185,34 @@ fn the_effective_configuration_reads_back_as_itself() {
     let file = file(&effective);
     let again = Raw::gather(&Flags::default(), [], Some(file.path())).unwrap();
     assert_eq!(Config::new(&again).unwrap().token_names.issuer, "a \"b\"");
+}
+
+#[test]
+fn every_limit_has_a_setting_and_can_be_turned_off() {
+    let defaults = config(&[]).unwrap();
+    for limit in Limit::ALL {
+        assert!(defaults.limits.rates.contains_key(limit), "{limit}");
+        for off in ["off", "0"] {
+            let config = config(&[&format!("--{limit}"), off]).unwrap();
+            assert!(!config.limits.rates.contains_key(limit), "{limit}");
+            assert_eq!(config.limits.rates.len(), Limit::ALL.len() - 1);
+        }
+        let said = error(&[&format!("--{limit}"), "many"]);
+        assert!(said.contains(limit.name()) && said.contains("600/1m"), "{said}");
+    }
+    let limited = config(&["--viewers-per-node", "off", "--sessions-per-user", "7"]).unwrap();
+    assert_eq!(limited.limits.viewers.per_node, u64::MAX);
+    assert_eq!(limited.quotas.user.sessions, 7);
+    assert_ne!(limited.quotas.public.sessions, 7);
+    for bad in ["-1", "1.5", "many", "99999999999999999999"] {
+        assert!(error(&["--viewers-per-session", bad]).contains("whole number"), "{bad}");
+    }
+}
+
+#[test]
+fn proxies_are_named_by_their_networks() {
+    assert_eq!(config(&[]).unwrap().limits.proxies, TrustedProxies::default());
+    let proxies = config(&["--trusted-proxy", "10.0.0.0/8, 2001:db8::1"]).unwrap().limits.proxies;
+    assert_eq!(proxies, "10.0.0.0/8,2001:db8::1/128".parse().unwrap());
+    assert!(error(&["--trusted-proxy", "proxy.example"]).contains("10.0.0.0/8"));
 }

@@ -14,9 +14,12 @@ use common::{
     jwt::TokenFault,
 };
 
+use super::shares::whole_seconds;
 use crate::{
+    limit::{Crowded, Decision},
     render::{Limit, Position, RenderError},
-    session::{ChangeError, SessionError, access::Denied},
+    session::{ChangeError, SessionError, Space, access::Denied},
+    store::{Full, Quota},
     token::IssueError,
 };
 
@@ -24,7 +27,10 @@ use crate::{
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Seconds after which it makes sense to try again when the server cannot serve now.
-const RETRY_AFTER: &str = "2";
+const RETRY_AFTER: u64 = 2;
+
+/// Seconds after which someone may have left, or something may have expired.
+const RETRY_WHEN_FULL: u64 = 30;
 
 /// Why a request is refused.
 #[derive(Debug)]
@@ -59,6 +65,10 @@ pub(super) enum ApiError {
     Render(RenderError),
     /// What the token room says.
     Issue(IssueError),
+    /// A share is used up for now.
+    Limited(Decision),
+    /// All seats for viewers are taken.
+    Crowded(Crowded),
     /// The node is stopping.
     Draining,
     /// Parts that do not work, each with what is wrong.
@@ -85,18 +95,27 @@ pub(super) struct Draft {
     pub(super) code: ErrorCode,
     pub(super) detail: String,
     pub(super) errors: Vec<FieldError>,
+    /// After how many seconds it makes sense to try again.
+    retry_after: Option<u64>,
+    /// Which quota is used up.
+    pub(super) quota: Option<&'static str>,
 }
 
 impl Draft {
     pub(super) fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new() }
+        let retry_after = match code.status() {
+            429 => Some(RETRY_WHEN_FULL),
+            503 => Some(RETRY_AFTER),
+            _ => None,
+        };
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after, quota: None }
     }
 
     fn field(code: ErrorCode, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let pointer = pointer.into();
         let error = FieldError { pointer, code, detail: detail.clone(), line: None, column: None };
-        Self { code, detail, errors: vec![error] }
+        Self { errors: vec![error], ..Self::new(code, detail) }
     }
 
     fn template(code: ErrorCode, message: &str, at: Option<Position>) -> Self {
@@ -191,6 +210,8 @@ impl ApiError {
                 tracing::error!(%error, "could not sign a token");
                 Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR)
             }
+            Self::Limited(decision) => limited(&decision),
+            Self::Crowded(crowded) => too_many_viewers(crowded),
             Self::Draining => {
                 Draft::new(Code::Draining, "This node is stopping; another one will serve you.")
             }
@@ -245,6 +266,7 @@ fn session(error: SessionError) -> Draft {
             Draft::field(ErrorCode::ValidationFailed, pointer, detail)
         }
         SessionError::Render(error) => render(error),
+        SessionError::Full(full, quota, owner) => used_up(full, quota, owner),
         SessionError::Denied(Denied::Anonymous) => ApiError::AuthRequired.draft(),
         SessionError::Denied(Denied::Stranger) => ApiError::Forbidden.draft(),
         SessionError::Defect(error) => {
@@ -285,6 +307,38 @@ fn render(error: RenderError) -> Draft {
     }
 }
 
+fn limited(decision: &Decision) -> Draft {
+    let wait = whole_seconds(decision.more_after).max(1);
+    let Decision { limit, rate, .. } = decision;
+    let detail = format!("The limit is {rate} ({limit}); try again in {wait} s.");
+    Draft { retry_after: Some(wait), ..Draft::new(ErrorCode::RateLimited, detail) }
+}
+
+fn used_up(full: Full, quota: Quota, space: Space) -> Draft {
+    let (name, whose) = match (space, full) {
+        (Space::User, Full::Sessions) => ("sessions-per-user", "You have"),
+        (Space::User, Full::Bytes) => ("bytes-per-user", "Your sessions may come to"),
+        (Space::Public, Full::Sessions) => ("public-sessions-in-all", "There are"),
+        (Space::Public, Full::Bytes) => ("public-bytes-in-all", "Public sessions may come to"),
+    };
+    let most = match full {
+        Full::Sessions => format!("{} sessions, as many as may live", quota.sessions),
+        Full::Bytes => format!("{} bytes in all, and this would be more", quota.bytes),
+    };
+    let detail = format!("{whose} {most} ({name}). Room comes back when sessions end.");
+    Draft { quota: Some(name), ..Draft::new(ErrorCode::QuotaExceeded, detail) }
+}
+
+fn too_many_viewers(crowded: Crowded) -> Draft {
+    let (code, what, most) = match crowded {
+        Crowded::Session(most) => (ErrorCode::TooManyViewers, "This session", most),
+        Crowded::Address(most) => (ErrorCode::TooManyViewers, "Your address", most),
+        Crowded::Node(most) => (ErrorCode::NodeFull, "This node", most),
+    };
+    let limit = crowded.name();
+    Draft::new(code, format!("{what} has {most} viewers, as many as it may have ({limit})."))
+}
+
 /// RFC 6750 §3: what kind of token would help, and what is wrong with the one that was sent.
 fn challenge(code: ErrorCode) -> Option<&'static str> {
     match code {
@@ -309,8 +363,8 @@ impl IntoResponse for ApiError {
         if let Some(challenge) = challenge(draft.code) {
             add(header::WWW_AUTHENTICATE, challenge);
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            add(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(seconds) = draft.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(draft);
         response

@@ -16,7 +16,7 @@ use common::{
 use super::{
     docs::{Drawing, Refusals, refuses},
     error::ApiError,
-    extract::{Json, Segments},
+    extract::{Json, Rendering, Segments},
 };
 use crate::session::{Sessions, gallery};
 
@@ -55,10 +55,11 @@ pub(super) async fn get(segments: Segments) -> Result<Answer<Template>, ApiError
             content_type = "image/svg+xml", headers(("Content-Security-Policy")),
             example = json!(super::docs::PICTURE),
         ),
-        Refusals<(Json<RenderRequest>, Drawing)>,
+        Refusals<(Rendering, Json<RenderRequest>, Drawing)>,
     )
 )]
 pub(super) async fn render(
+    _: Rendering,
     State(sessions): State<Arc<Sessions>>,
     Json(request): Json<RenderRequest>,
 ) -> Result<Response, ApiError> {

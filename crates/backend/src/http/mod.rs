@@ -11,6 +11,7 @@ mod guard;
 mod ops;
 mod pages;
 mod sessions;
+mod shares;
 mod streams;
 mod tokens;
 
@@ -24,7 +25,9 @@ use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{config::Config, hub::Hub, metrics::Metrics, session::Sessions, token::Tokens};
+use crate::{
+    config::Config, hub::Hub, limit::Limits, metrics::Metrics, session::Sessions, token::Tokens,
+};
 
 /// What the handlers are given; each takes the part it needs.
 #[derive(Debug, Clone, FromRef)]
@@ -35,6 +38,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Who is watching.
     pub hub: Arc<Hub>,
+    /// How much anyone may take.
+    pub limits: Arc<Limits>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// What was configured.
@@ -43,8 +48,9 @@ pub struct App {
     pub reference: Arc<Reference>,
 }
 
-/// The routes that are part of the contract.
-fn contract() -> OpenApiRouter<App> {
+/// The routes that are part of the contract and cost something: each request takes from the
+/// share of its address.
+fn counted() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(docs::head())
         // For programs that draw.
         .routes(routes!(tokens::issue))
@@ -67,12 +73,16 @@ fn contract() -> OpenApiRouter<App> {
         // For third parties that verify tokens.
         .routes(routes!(tokens::jwks))
         .routes(routes!(tokens::jwks_alias))
-        // For operators, and for whoever writes a client.
-        .routes(routes!(ops::health))
-        .routes(routes!(ops::ready))
+        // For whoever writes a client.
         .routes(routes!(docs::server))
         .routes(routes!(docs::openapi))
         .routes(routes!(docs::page))
+}
+
+/// The routes that are part of the contract and never refused: a probe must not fail because
+/// others ask too much.
+fn probes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(ops::health)).routes(routes!(ops::ready))
 }
 
 /// The OpenAPI document of a server with this configuration.
@@ -80,13 +90,15 @@ fn contract() -> OpenApiRouter<App> {
 /// # Errors
 /// When it cannot be written as JSON, which a test makes sure it can.
 pub(crate) fn openapi(config: &Config) -> serde_json::Result<Value> {
-    docs::complete(&contract().into_openapi(), config)
+    docs::complete(&counted().merge(probes()).into_openapi(), config)
 }
 
 /// Everything that the public listener serves.
 pub(crate) fn public(app: App) -> Router {
-    let (router, _) = contract().split_for_parts();
-    let router = router.merge(pages::routes());
+    let (counted, _) = counted().split_for_parts();
+    let (probes, _) = probes().split_for_parts();
+    let count = middleware::from_fn_with_state(app.limits.clone(), shares::count);
+    let router = counted.layer(count).merge(probes).merge(pages::routes());
     guarded(router.fallback(pages::fallback).with_state(app))
 }
 
@@ -107,4 +119,22 @@ fn guarded(router: Router) -> Router {
         // Names the request, and writes every error as problem details, the framework's own
         // included; so it stands outside of everything that can refuse.
         .layer(middleware::from_fn(guard::introduce))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_says_that_it_may_be_refused_and_probes_never_are() {
+        for (router, counted) in [(counted(), true), (probes(), false)] {
+            let document = serde_json::to_value(router.into_openapi()).unwrap();
+            for (path, item) in document["paths"].as_object().unwrap() {
+                for (method, operation) in item.as_object().unwrap() {
+                    let refused = operation["responses"].get("429").is_some();
+                    assert_eq!(refused, counted, "{method} {path}");
+                }
+            }
+        }
+    }
 }

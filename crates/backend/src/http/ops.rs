@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::{
     App,
-    docs::{Refusals, refuses},
+    docs::{Refusals, Uncounted, refuses},
     error::ApiError,
 };
 use crate::metrics::Metrics;
@@ -32,7 +32,7 @@ const OK: Json<Status> = Json(Status { status: "ok" });
 /// Is the process alive?
 #[utoipa::path(
     get, path = path::HEALTH, tag = "Operations", operation_id = "readHealth",
-    responses((status = 200, description = "Yes", body = Status), Refusals<()>)
+    responses((status = 200, description = "Yes", body = Status), Refusals<(), Uncounted>)
 )]
 pub(super) async fn health() -> Json<Status> {
     OK
@@ -47,7 +47,7 @@ refuses!(Readiness: NotReady);
 /// 503 names the parts that do not work.
 #[utoipa::path(
     get, path = path::READY, tag = "Operations", operation_id = "readReadiness",
-    responses((status = 200, description = "Yes", body = Status), Refusals<Readiness>)
+    responses((status = 200, description = "Yes", body = Status), Refusals<Readiness, Uncounted>)
 )]
 pub(super) async fn ready(State(app): State<App>) -> Result<Json<Status>, ApiError> {
     let mut faults = Vec::new();

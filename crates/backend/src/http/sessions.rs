@@ -22,11 +22,11 @@ use time::OffsetDateTime;
 use utoipa::IntoParams;
 
 use super::{
-    docs::{Drawing, Finding, Naming, Refusals, Storing, refuses},
+    docs::{Drawing, Finding, Keeping, Naming, Refusals, Storing, refuses},
     error::ApiError,
     extract::{
-        IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession, OwnedSpace, PublicSession,
-        PublicSpace, Query,
+        Changing, Creating, IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession, OwnedSpace,
+        PublicSession, PublicSpace, Query,
     },
 };
 use crate::{
@@ -44,8 +44,8 @@ const DEFAULT_PAGE: u32 = 50;
 const MAX_PAGE: u32 = 100;
 
 /// Work: taking a name that may be taken.
-enum Creating {}
-refuses!(Creating: SessionExists; and Storing);
+enum TakingName {}
+refuses!(TakingName: SessionExists);
 
 /// Creates a session of a user
 ///
@@ -53,15 +53,15 @@ refuses!(Creating: SessionExists; and Storing);
 /// with its line and column, and changes nothing.
 #[utoipa::path(
     post, path = path::USER_SESSION_CREATE, tag = "Sessions", operation_id = "createSession", security(("bearer" = [])),
-    params(OwnedSpace),
+    params(Creating<OwnedSpace>),
     request_body = CreateSession,
     responses(
         (status = 201, description = "It is there", body = UserSessionRef, headers(("Location"), ("ETag"))),
-        Refusals<(OwnedSpace, Json<CreateSession>, Naming, Creating, Drawing)>,
+        Refusals<(Creating<OwnedSpace>, Json<CreateSession>, Naming, TakingName, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn create_owned(
-    OwnedSpace(owner): OwnedSpace,
+    Creating(OwnedSpace(owner)): Creating<OwnedSpace>,
     State(sessions): State<Arc<Sessions>>,
     Json(request): Json<CreateSession>,
 ) -> Result<Response, ApiError> {
@@ -79,11 +79,11 @@ pub(super) async fn create_owned(
     request_body = CreateSession,
     responses(
         (status = 201, description = "It is there", body = PublicSessionRef, headers(("Location"), ("ETag"))),
-        Refusals<(PublicSpace, Json<CreateSession>, Naming, Creating, Drawing)>,
+        Refusals<(Creating<PublicSpace>, Json<CreateSession>, Naming, TakingName, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn create_public(
-    _: PublicSpace,
+    _: Creating<PublicSpace>,
     State(sessions): State<Arc<Sessions>>,
     Json(request): Json<CreateSession>,
 ) -> Result<Response, ApiError> {
@@ -257,15 +257,15 @@ pub(super) async fn get_public(
 /// What is absent stays; `args` replaces all args. Every viewer sees the result at once.
 #[utoipa::path(
     put, path = path::USER_SESSION, tag = "Sessions", operation_id = "changeSession", security(("bearer" = [])),
-    params(OwnedSession, IfMatch),
+    params(Changing<OwnedSession>, IfMatch),
     request_body = UpdateSession,
     responses(
         (status = 204, description = "It has changed", headers(("ETag"))),
-        Refusals<(OwnedSession, IfMatch, Json<UpdateSession>, Finding, Drawing)>,
+        Refusals<(Changing<OwnedSession>, IfMatch, Json<UpdateSession>, Finding, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn put_owned(
-    OwnedSession(address): OwnedSession,
+    Changing(OwnedSession(address)): Changing<OwnedSession>,
     State(sessions): State<Arc<Sessions>>,
     IfMatch(expected): IfMatch,
     Json(request): Json<UpdateSession>,
@@ -280,18 +280,18 @@ pub(super) async fn put_owned(
 /// removes, the rest stays.
 #[utoipa::path(
     patch, path = path::USER_SESSION, tag = "Sessions", operation_id = "patchSession", security(("bearer" = [])),
-    params(OwnedSession, IfMatch),
+    params(Changing<OwnedSession>, IfMatch),
     request_body(
         content = Object, content_type = "application/merge-patch+json",
         description = "What changes among the args", example = json!({"value": 42}),
     ),
     responses(
         (status = 204, description = "It has changed", headers(("ETag"))),
-        Refusals<(OwnedSession, IfMatch, MergePatch, Finding, Drawing)>,
+        Refusals<(Changing<OwnedSession>, IfMatch, MergePatch, Finding, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn patch_owned(
-    OwnedSession(address): OwnedSession,
+    Changing(OwnedSession(address)): Changing<OwnedSession>,
     State(sessions): State<Arc<Sessions>>,
     IfMatch(expected): IfMatch,
     MergePatch(patch): MergePatch,
@@ -323,15 +323,15 @@ pub(super) async fn delete_owned(
 /// Changes a public session
 #[utoipa::path(
     put, path = path::PUBLIC_SESSION, tag = "Public sessions", operation_id = "changePublicSession",
-    params(PublicSession, IfMatch),
+    params(Changing<PublicSession>, IfMatch),
     request_body = UpdateSession,
     responses(
         (status = 200, description = "It has changed", body = PublicSessionRef, headers(("ETag"))),
-        Refusals<(PublicSession, IfMatch, Json<UpdateSession>, Finding, Drawing)>,
+        Refusals<(Changing<PublicSession>, IfMatch, Json<UpdateSession>, Finding, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn put_public(
-    PublicSession(address): PublicSession,
+    Changing(PublicSession(address)): Changing<PublicSession>,
     State(sessions): State<Arc<Sessions>>,
     IfMatch(expected): IfMatch,
     Json(request): Json<UpdateSession>,
@@ -345,18 +345,18 @@ pub(super) async fn put_public(
 /// The body is a JSON merge patch (RFC 7396) of the args.
 #[utoipa::path(
     patch, path = path::PUBLIC_SESSION, tag = "Public sessions", operation_id = "patchPublicSession",
-    params(PublicSession, IfMatch),
+    params(Changing<PublicSession>, IfMatch),
     request_body(
         content = Object, content_type = "application/merge-patch+json",
         description = "What changes among the args", example = json!({"value": 42}),
     ),
     responses(
         (status = 200, description = "It has changed", body = PublicSessionRef, headers(("ETag"))),
-        Refusals<(PublicSession, IfMatch, MergePatch, Finding, Drawing)>,
+        Refusals<(Changing<PublicSession>, IfMatch, MergePatch, Finding, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn patch_public(
-    PublicSession(address): PublicSession,
+    Changing(PublicSession(address)): Changing<PublicSession>,
     State(sessions): State<Arc<Sessions>>,
     IfMatch(expected): IfMatch,
     MergePatch(patch): MergePatch,

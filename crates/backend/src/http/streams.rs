@@ -5,7 +5,7 @@ use std::{convert::Infallible, ops::RangeInclusive, sync::Arc};
 use axum::{
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use common::{Revision, path};
@@ -19,10 +19,12 @@ use super::{
     docs::{Finding, Pictures, Refusals, reads, refuses},
     error::ApiError,
     extract::{IfNoneMatch, MaybeCaller, Query, Readable, Suffix},
+    shares::Shares,
 };
 use crate::{
     encode::{EndReason, SharedFrame, multipart, sse},
     hub::{Seen, Viewer},
+    limit::{Limit, Seat},
     render::{Size, page},
     session::SessionError,
 };
@@ -30,6 +32,9 @@ use crate::{
 /// What a picture may do in a browser that opens it by itself: be drawn.
 pub(super) const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
                               font-src data:; sandbox";
+
+/// What pages of other origins may read of an answer's head.
+const EXPOSED: &str = "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 
 /// A form of a live picture
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -101,7 +106,9 @@ fn bitmap_tag(revision: Revision, size: Size) -> String {
 
 /// Work: sending a picture in a form of one's choice.
 enum Sending {}
-refuses!(Sending: RenderLimit, RenderFailed, RenderUnavailable, Draining);
+refuses!(
+    Sending: TooManyViewers, RenderLimit, RenderFailed, RenderUnavailable, NodeFull, Draining
+);
 
 /// Watches a session of a user
 ///
@@ -120,11 +127,14 @@ refuses!(Sending: RenderLimit, RenderFailed, RenderUnavailable, Draining);
 pub(super) async fn owned(
     readable: Readable,
     State(app): State<App>,
+    shares: Shares,
+    method: Method,
     how: Query<How>,
     known: IfNoneMatch,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(readable, &app, &how.0, &known, &headers).await
+    let asker = Asker { shares, method, headers };
+    answer(readable, &app, &how.0, &known, &asker).await
 }
 
 /// What names a public picture.
@@ -142,11 +152,20 @@ reads!(PublicPicture: watched_id, last_event_id);
 pub(super) async fn public(
     readable: Readable,
     app: State<App>,
+    shares: Shares,
+    method: Method,
     how: Query<How>,
     known: IfNoneMatch,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    owned(readable, app, how, known, headers).await
+    owned(readable, app, shares, method, how, known, headers).await
+}
+
+/// Who asks for a stream, as far as the answer depends on it.
+struct Asker {
+    shares: Shares,
+    method: Method,
+    headers: HeaderMap,
 }
 
 async fn answer(
@@ -154,7 +173,7 @@ async fn answer(
     app: &App,
     how: &How,
     known: &IfNoneMatch,
-    headers: &HeaderMap,
+    Asker { shares, method, headers }: &Asker,
 ) -> Result<Response, ApiError> {
     let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let readable = match readable {
@@ -167,14 +186,18 @@ async fn answer(
     };
     let form = how.form.unwrap_or_else(|| choose(readable.suffix, headers));
     let size = how.size(form, app.config.render.snapshot.side)?;
-    if matches!(form, Form::Sse | Form::Multipart) && app.hub.is_draining() {
+    let streams = matches!(form, Form::Sse | Form::Multipart);
+    if streams && app.hub.is_draining() {
         return Err(ApiError::Draining);
     }
+    // Whoever asks for the head alone does not stay.
+    let stays = streams && method != Method::HEAD;
+    let seat = stays.then(|| shares.seat(&readable.session.address)).transpose()?;
     let (is_public, viewer) = (readable.is_public(), readable.viewer);
     let session = readable.session;
     let mut response = match form {
-        Form::Sse => events(viewer, last_event_id.and_then(|id| id.parse().ok())),
-        Form::Multipart => parts(viewer),
+        Form::Sse => events(viewer, seat, last_event_id.and_then(|id| id.parse().ok())),
+        Form::Multipart => parts(viewer, seat),
         Form::Html => watch_page(&session.address.to_string(), &path::stream(&session.address))?,
         Form::Svg => {
             let svg = session.drawing.svg.clone();
@@ -185,7 +208,10 @@ async fn answer(
         }
         Form::Png => {
             let etag = bitmap_tag(session.revision, size);
-            let png = async { Ok(app.sessions.snapshot(&session, size).await?.into()) };
+            let png = async {
+                shares.take_of_address(Limit::RendersPerAddress).await?;
+                Ok(app.sessions.snapshot(&session, size).await?.into())
+            };
             snapshot(&etag, known, "image/png", png).await?
         }
     };
@@ -196,7 +222,7 @@ async fn answer(
     }
     if is_public {
         add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-        add(header::ACCESS_CONTROL_EXPOSE_HEADERS, "ETag, X-Request-Id");
+        add(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         add(header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
     }
     add(header::VARY, "Accept, Sec-Fetch-Dest");
@@ -259,23 +285,24 @@ fn live(content_type: &str, body: impl Stream<Item = Bytes> + Send + 'static) ->
     (headers, Body::from_stream(body.map(Ok::<_, Infallible>))).into_response()
 }
 
-fn events(mut viewer: Viewer, seen: Option<Revision>) -> Response {
+fn events(mut viewer: Viewer, seat: Option<Seat>, seen: Option<Revision>) -> Response {
     // Looking marks the frame as seen, so what is known already is not sent again.
     let first = viewer.look().filter(|frame| Some(frame.revision()) != seen);
     let opening = std::iter::once(Bytes::from_static(sse::RETRY.as_bytes()))
         .chain(first.map(|frame| frame.event()));
-    let body = stream::unfold(Some(viewer), async |viewer| {
-        let mut viewer = viewer?;
+    // The seat comes first in each state: who leaves frees it before they are seen to be gone.
+    let body = stream::unfold(Some((seat, viewer)), async |state| {
+        let (seat, mut viewer) = state?;
         Some(match viewer.next().await {
-            Seen::Frame(frame) => (frame.event(), Some(viewer)),
-            Seen::Quiet => (Bytes::from_static(sse::HEARTBEAT.as_bytes()), Some(viewer)),
+            Seen::Frame(frame) => (frame.event(), Some((seat, viewer))),
+            Seen::Quiet => (Bytes::from_static(sse::HEARTBEAT.as_bytes()), Some((seat, viewer))),
             Seen::End(reason) => (sse::end(reason), None),
         })
     });
     live(sse::CONTENT_TYPE, tokio_stream::iter(opening).chain(body))
 }
 
-fn parts(mut viewer: Viewer) -> Response {
+fn parts(mut viewer: Viewer, seat: Option<Seat>) -> Response {
     // Without a first frame there is nothing to show, and the picture would stay open and
     // empty: the session went away in this very moment.
     let Some(first) = viewer.look() else {
@@ -283,11 +310,11 @@ fn parts(mut viewer: Viewer) -> Response {
     };
     let content_type = first.boundary().content_type();
     let opening = [multipart::opening(first.boundary()), first.part()];
-    let body = stream::unfold(Some((viewer, first)), async |state| {
-        let (mut viewer, shown): (Viewer, Arc<SharedFrame>) = state?;
+    let body = stream::unfold(Some((seat, viewer, first)), async |state| {
+        let (seat, mut viewer, shown): (_, Viewer, Arc<SharedFrame>) = state?;
         Some(match viewer.next().await {
-            Seen::Frame(frame) => (frame.part(), Some((viewer, frame))),
-            Seen::Quiet => (shown.part(), Some((viewer, shown))),
+            Seen::Frame(frame) => (frame.part(), Some((seat, viewer, frame))),
+            Seen::Quiet => (shown.part(), Some((seat, viewer, shown))),
             Seen::End(reason) => {
                 // What came in the very moment of a drain is what stays on the screen.
                 let newest = (reason == EndReason::Draining).then(|| viewer.look()).flatten();

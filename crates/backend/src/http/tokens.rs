@@ -10,7 +10,7 @@ use axum::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use common::{
-    api::{Minting, Token, TokenRequest},
+    api::{self, Token, TokenRequest},
     jwt::JwkSet,
     path,
 };
@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::{
     docs::{Naming, Refusals, refuses},
     error::ApiError,
-    extract::{IfNoneMatch, Json},
+    extract::{IfNoneMatch, Json, Minting},
 };
 use crate::{config::Config, token::Tokens};
 
@@ -37,17 +37,18 @@ refuses!(Credentials: AuthCredentialsInvalid);
     request_body = TokenRequest,
     responses(
         (status = 200, description = "A token", body = Token),
-        Refusals<(Json<TokenRequest>, Naming, Credentials)>,
+        Refusals<(Minting, Json<TokenRequest>, Naming, Credentials)>,
     )
 )]
 pub(super) async fn issue(
+    _: Minting,
     State(tokens): State<Arc<Tokens>>,
     State(config): State<Arc<Config>>,
     Json(request): Json<TokenRequest>,
 ) -> Result<Answer<Token>, ApiError> {
     let invalid = |fault| ApiError::InvalidId { pointer: "/user_id", fault };
     let user = request.user_id.parse().map_err(invalid)?;
-    if config.minting == Minting::Accounts {
+    if config.minting == api::Minting::Accounts {
         // There are no accounts in this store, so no user id and password are right.
         return Err(ApiError::Credentials);
     }

@@ -25,14 +25,14 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    config::Lifetimes,
+    config::{Lifetimes, Quotas},
     encode::EndReason,
     hub::{Hub, Viewer},
     lifecycle::Lifecycle,
     render::{RenderError, Renderer, Size},
     store::{
-        Creation, Drawing, ListPosition, ListedSession, Outcome, SessionStore, StoreError,
-        StoredSession,
+        Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quota, SessionStore,
+        StoreError, StoredSession, Update,
     },
     token::Identity,
 };
@@ -58,6 +58,9 @@ pub enum SessionError {
     /// There is no picture.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// The owner, or all public sessions together, have stored as much as they may.
+    #[error("a quota is used up")]
+    Full(Full, Quota, Space),
     /// It is not for this caller.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -67,6 +70,21 @@ pub enum SessionError {
     /// A defect: the work panicked.
     #[error("the work was not done: {0}")]
     Defect(#[from] JoinError),
+}
+
+/// Whose sessions share a quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Space {
+    /// Those of a user.
+    User,
+    /// The public ones.
+    Public,
+}
+
+impl Space {
+    fn of(address: &SessionAddress) -> Self {
+        if address.owner.is_some() { Self::User } else { Self::Public }
+    }
 }
 
 /// What a write expects to find (RFC 9110 §13.1.1).
@@ -95,6 +113,7 @@ pub struct Sessions {
     renderer: Arc<Renderer>,
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
+    quotas: Quotas,
     lifecycle: Lifecycle,
     turns: Arc<Turns>,
 }
@@ -108,10 +127,11 @@ impl Sessions {
         renderer: Arc<Renderer>,
         clock: Arc<dyn Clock>,
         lifetimes: Lifetimes,
+        quotas: Quotas,
         lifecycle: Lifecycle,
     ) -> Arc<Self> {
         let turns = Arc::default();
-        Arc::new(Self { store, hub, renderer, clock, lifetimes, lifecycle, turns })
+        Arc::new(Self { store, hub, renderer, clock, lifetimes, quotas, lifecycle, turns })
     }
 
     /// Does `work` on a session in turn, and to its end: between what is stored and what is
@@ -167,13 +187,15 @@ impl Sessions {
                 visibility: visibility.unwrap_or_default(),
                 expires_at: now + lifetime.unwrap_or(this.lifetimes.default),
             };
-            match this.store.create(&place, &drawing, now).await? {
+            let quota = this.quota(&place);
+            match this.store.create(&place, &drawing, quota, now).await? {
                 Creation::Created(revision) => {
                     // Someone may still be looking at an earlier life that has just expired.
                     this.hub.end_earlier_life(&place, revision);
                     Ok(revision)
                 }
                 Creation::Taken => Err(SessionError::Exists),
+                Creation::Full(full) => Err(SessionError::Full(full, quota, Space::of(&place))),
             }
         };
         let revision = self.in_turn(&address, work).await?;
@@ -215,18 +237,29 @@ impl Sessions {
                 {
                     drawing.svg = this.renderer.render(&drawing.template, &drawing.args).await?;
                 }
-                match this.store.update(&place, before.revision, &drawing, now).await? {
-                    Outcome::Done(revision) => {
+                let quota = this.quota(&place);
+                match this.store.update(&place, before.revision, &drawing, quota, now).await? {
+                    Update::Done(revision) => {
                         let frame = Frame { revision, svg: drawing.svg };
                         this.hub.show(&place, &frame, drawing.visibility);
                         return Ok(revision);
                     }
-                    Outcome::Stale => {}
-                    Outcome::Gone => return Err(SessionError::NotFound),
+                    Update::Stale => {}
+                    Update::Gone => return Err(SessionError::NotFound),
+                    Update::Full => {
+                        return Err(SessionError::Full(Full::Bytes, quota, Space::of(&place)));
+                    }
                 }
             }
         };
         self.in_turn(address, work).await
+    }
+
+    fn quota(&self, address: &SessionAddress) -> Quota {
+        match Space::of(address) {
+            Space::User => self.quotas.user,
+            Space::Public => self.quotas.public,
+        }
     }
 
     /// Deletes a session and ends its streams.
@@ -246,13 +279,13 @@ impl Sessions {
                     return Err(SessionError::Changed);
                 }
                 match this.store.delete(&place, Some(revision), this.clock.now()).await? {
-                    Outcome::Done(()) => {
+                    Deletion::Done => {
                         this.hub.end(&place, EndReason::Deleted);
                         return Ok(());
                     }
                     // Changed by another node since it was looked at: look again.
-                    Outcome::Stale => {}
-                    Outcome::Gone => return Err(SessionError::NotFound),
+                    Deletion::Stale => {}
+                    Deletion::Gone => return Err(SessionError::NotFound),
                 }
             }
         };

@@ -93,6 +93,24 @@ pub struct ListPosition {
     pub id: SessionId,
 }
 
+/// How much may live in one namespace: a user's, or the one that everyone shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Sessions.
+    pub sessions: u64,
+    /// Bytes of their templates, args (as JSON) and pictures.
+    pub bytes: u64,
+}
+
+/// What a namespace has used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// It has as many sessions as it may have.
+    Sessions,
+    /// It would hold more bytes than it may.
+    Bytes,
+}
+
 /// What became of a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creation {
@@ -100,13 +118,28 @@ pub enum Creation {
     Created(Revision),
     /// A living session has this address already; nothing changed.
     Taken,
+    /// The namespace has no room for it; nothing changed.
+    Full(Full),
 }
 
-/// What became of a conditional write.
+/// What became of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome<T> {
+pub enum Update {
     /// It was done.
-    Done(T),
+    Done(Revision),
+    /// The session has another revision than expected; nothing changed.
+    Stale,
+    /// There is no such living session.
+    Gone,
+    /// The namespace has no room for as many bytes; nothing changed.
+    Full,
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// It was done.
+    Done,
     /// The session has another revision than expected; nothing changed.
     Stale,
     /// There is no such living session.
@@ -119,12 +152,14 @@ pub enum Outcome<T> {
 /// not exist for any method but [`Self::take_expired`].
 #[async_trait]
 pub trait SessionStore: Debug + Send + Sync {
-    /// Creates a session, unless a living one has the address. Its epoch is higher than that
-    /// of every session this store ever held; its `seq` is 1.
+    /// Creates a session, unless a living one has the address or its namespace has no room for
+    /// it. Its epoch is higher than that of every session this store ever held; its `seq` is 1.
+    /// However many write at once, a namespace never holds more than its quota.
     async fn create(
         &self,
         address: &SessionAddress,
         drawing: &Drawing,
+        quota: Quota,
         now: OffsetDateTime,
     ) -> Result<Creation, StoreError>;
 
@@ -136,14 +171,16 @@ pub trait SessionStore: Debug + Send + Sync {
     ) -> Result<Option<StoredSession>, StoreError>;
 
     /// Replaces the drawing if the session still has the revision `expected`, in one step;
-    /// the new revision has the next `seq`.
+    /// the new revision has the next `seq`. A drawing that is larger than the one before it
+    /// needs room in its namespace; a smaller one never does.
     async fn update(
         &self,
         address: &SessionAddress,
         expected: Revision,
         drawing: &Drawing,
+        quota: Quota,
         now: OffsetDateTime,
-    ) -> Result<Outcome<Revision>, StoreError>;
+    ) -> Result<Update, StoreError>;
 
     /// Deletes the session, if it still has the revision `expected` where one is given.
     async fn delete(
@@ -151,7 +188,7 @@ pub trait SessionStore: Debug + Send + Sync {
         address: &SessionAddress,
         expected: Option<Revision>,
         now: OffsetDateTime,
-    ) -> Result<Outcome<()>, StoreError>;
+    ) -> Result<Deletion, StoreError>;
 
     /// At most `limit` living sessions of a user, newest first, after `after`. Sessions that
     /// are created while someone pages do not shift the pages that follow.
@@ -204,3 +241,6 @@ impl Debug for SecretText {
         f.write_str("SecretText")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,11 +27,11 @@ use sqlx::{
 use time::OffsetDateTime;
 
 use super::{
-    Creation, Drawing, KeyringStore, ListPosition, ListedSession, Outcome, SecretText,
-    SessionStore, StoreError, StoredRing, StoredSession,
+    Creation, Deletion, Drawing, Full, KeyringStore, ListPosition, ListedSession, Quota,
+    SecretText, SessionStore, StoreError, StoredRing, StoredSession, Update,
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
 /// How long a connection waits for another process that writes: `easel token` beside a
 /// running server.
@@ -43,6 +43,12 @@ const READERS: u32 = 4;
 /// Expired sessions that are removed in one step, so that a great many of them do not hold
 /// up writers.
 const EXPIRED_AT_ONCE: i64 = 500;
+
+/// What an owner's living sessions come to. Few have expired and are still there, so nearly
+/// all of it is one row.
+const LIVING_USAGE: &str = "SELECT u.sessions - COUNT(e.id), u.bytes - COALESCE(SUM(e.bytes), 0) \
+     FROM usage AS u LEFT JOIN sessions AS e ON e.owner = u.owner AND e.expires_at <= $2 \
+     WHERE u.owner = $1";
 
 /// The embedded store.
 #[derive(Debug, Clone)]
@@ -100,6 +106,7 @@ impl SessionStore for SqliteStore {
         &self,
         address: &SessionAddress,
         drawing: &Drawing,
+        quota: Quota,
         now: OffsetDateTime,
     ) -> Result<Creation, StoreError> {
         let mut transaction =
@@ -117,25 +124,40 @@ impl SessionStore for SqliteStore {
                 .fetch_one(&mut *transaction)
                 .await
                 .map_err(unavailable)?;
+        let args = args_text(&drawing.args)?;
         let inserted = sqlx::query(
             "INSERT INTO sessions (owner, id, epoch, seq, template, args, svg, visibility, \
-                                   created_at, updated_at, expires_at) \
-             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $8, $9) ON CONFLICT DO NOTHING",
+                                   created_at, updated_at, expires_at, bytes) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $8, $9, $10) ON CONFLICT DO NOTHING",
         )
         .bind(owner(address))
         .bind(address.id.as_str())
         .bind(epoch)
         .bind(&*drawing.template)
-        .bind(args_text(&drawing.args)?)
+        .bind(&args)
         .bind(&*drawing.svg)
         .bind(visibility_word(drawing.visibility))
         .bind(micros(now))
         .bind(micros(drawing.expires_at))
+        .bind(bytes(drawing, &args))
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
         if inserted.rows_affected() == 0 {
             return Ok(Creation::Taken);
+        }
+        let used: (i64, i64) = sqlx::query_as(LIVING_USAGE)
+            .bind(owner(address))
+            .bind(micros(now))
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(unavailable)?;
+        // Without a commit, all of it is undone.
+        if used.0 > signed(quota.sessions) {
+            return Ok(Creation::Full(Full::Sessions));
+        }
+        if used.1 > signed(quota.bytes) {
+            return Ok(Creation::Full(Full::Bytes));
         }
         transaction.commit().await.map_err(unavailable)?;
         Ok(Creation::Created(Revision { epoch: unsigned(epoch)?, seq: 1 }))
@@ -162,15 +184,22 @@ impl SessionStore for SqliteStore {
         address: &SessionAddress,
         expected: Revision,
         drawing: &Drawing,
+        quota: Quota,
         now: OffsetDateTime,
-    ) -> Result<Outcome<Revision>, StoreError> {
+    ) -> Result<Update, StoreError> {
+        let args = args_text(&drawing.args)?;
+        // One statement, so one step: what is used up is not read unless the drawing grows.
         let updated = sqlx::query(
             "UPDATE sessions SET seq = seq + 1, template = $1, args = $2, svg = $3, \
-                                 visibility = $4, expires_at = $5, updated_at = $6 \
-             WHERE owner = $7 AND id = $8 AND expires_at > $6 AND epoch = $9 AND seq = $10",
+                                 visibility = $4, expires_at = $5, updated_at = $6, bytes = $11 \
+             WHERE owner = $7 AND id = $8 AND expires_at > $6 AND epoch = $9 AND seq = $10 \
+               AND ($11 <= bytes OR $11 - bytes <= $12 - \
+                    (SELECT u.bytes - (SELECT COALESCE(SUM(e.bytes), 0) FROM sessions AS e \
+                                       WHERE e.expires_at <= $6 AND e.owner = $7) \
+                     FROM usage AS u WHERE u.owner = $7))",
         )
         .bind(&*drawing.template)
-        .bind(args_text(&drawing.args)?)
+        .bind(&args)
         .bind(&*drawing.svg)
         .bind(visibility_word(drawing.visibility))
         .bind(micros(drawing.expires_at))
@@ -179,13 +208,19 @@ impl SessionStore for SqliteStore {
         .bind(address.id.as_str())
         .bind(signed(expected.epoch))
         .bind(signed(expected.seq))
+        .bind(bytes(drawing, &args))
+        .bind(signed(quota.bytes))
         .execute(&self.writer)
         .await
         .map_err(unavailable)?;
-        match updated.rows_affected() {
-            0 => self.stale_or_gone(address, now).await,
-            _ => Ok(Outcome::Done(Revision { seq: expected.seq + 1, ..expected })),
+        if updated.rows_affected() > 0 {
+            return Ok(Update::Done(Revision { seq: expected.seq + 1, ..expected }));
         }
+        Ok(match self.living_revision(address, now).await? {
+            None => Update::Gone,
+            Some(revision) if revision == expected => Update::Full,
+            Some(_) => Update::Stale,
+        })
     }
 
     async fn delete(
@@ -193,7 +228,7 @@ impl SessionStore for SqliteStore {
         address: &SessionAddress,
         expected: Option<Revision>,
         now: OffsetDateTime,
-    ) -> Result<Outcome<()>, StoreError> {
+    ) -> Result<Deletion, StoreError> {
         let deleted = sqlx::query(
             "DELETE FROM sessions WHERE owner = $1 AND id = $2 AND expires_at > $3 \
              AND ($4 IS NULL OR (epoch = $4 AND seq = $5))",
@@ -206,10 +241,13 @@ impl SessionStore for SqliteStore {
         .execute(&self.writer)
         .await
         .map_err(unavailable)?;
-        match deleted.rows_affected() {
-            0 => self.stale_or_gone(address, now).await,
-            _ => Ok(Outcome::Done(())),
+        if deleted.rows_affected() > 0 {
+            return Ok(Deletion::Done);
         }
+        Ok(match self.living_revision(address, now).await? {
+            None => Deletion::Gone,
+            Some(_) => Deletion::Stale,
+        })
     }
 
     async fn list(
@@ -273,21 +311,21 @@ impl SessionStore for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn stale_or_gone<T>(
+    async fn living_revision(
         &self,
         address: &SessionAddress,
         now: OffsetDateTime,
-    ) -> Result<Outcome<T>, StoreError> {
-        let lives: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM sessions WHERE owner = $1 AND id = $2 AND expires_at > $3)",
+    ) -> Result<Option<Revision>, StoreError> {
+        let row = sqlx::query(
+            "SELECT epoch, seq FROM sessions WHERE owner = $1 AND id = $2 AND expires_at > $3",
         )
         .bind(owner(address))
         .bind(address.id.as_str())
         .bind(micros(now))
-        .fetch_one(&self.readers)
+        .fetch_optional(&self.readers)
         .await
         .map_err(unavailable)?;
-        Ok(if lives { Outcome::Stale } else { Outcome::Gone })
+        row.map(|row| revision(&row)).transpose()
     }
 }
 
@@ -376,6 +414,11 @@ fn visibility_word(visibility: Visibility) -> &'static str {
 
 fn args_text(args: &Args) -> Result<String, StoreError> {
     serde_json::to_string(args).map_err(unavailable)
+}
+
+/// What a drawing takes of its owner's quota.
+fn bytes(drawing: &Drawing, args: &str) -> i64 {
+    signed((drawing.template.len() + args.len() + drawing.svg.len()) as u64)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "microseconds of any date we take fit i64")]

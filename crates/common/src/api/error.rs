@@ -82,6 +82,12 @@ codes! {
     NotSvg = "NOT_SVG", 422, "The result is not well-formed SVG";
     /// The template, its args or its result passes a limit.
     RenderLimit = "RENDER_LIMIT", 422, "A rendering limit was reached";
+    /// Too many requests of this kind came lately.
+    RateLimited = "RATE_LIMITED", 429, "Too many requests";
+    /// A user, or all public sessions together, have stored as much as they may.
+    QuotaExceeded = "QUOTA_EXCEEDED", 429, "A quota is used up";
+    /// The session, or the address, has as many viewers as it may have.
+    TooManyViewers = "TOO_MANY_VIEWERS", 429, "Too many viewers";
     /// Something broke here; the log knows what.
     Internal = "INTERNAL", 500, "Something went wrong on the server";
     /// The store cannot be reached.
@@ -90,6 +96,8 @@ codes! {
     RenderUnavailable = "RENDER_UNAVAILABLE", 503, "Rendering does not work now";
     /// A part of the server that it needs does not work; the errors name it.
     NotReady = "NOT_READY", 503, "The server is not ready";
+    /// The node has as many viewers as it takes; another one may have room.
+    NodeFull = "NODE_FULL", 503, "The server has too many viewers";
     /// The server is stopping.
     Draining = "DRAINING", 503, "The server is stopping";
 }

@@ -8,8 +8,10 @@ use common::{
 
 use crate::{
     http::error::{ApiError, Draft},
+    limit::{Crowded, Decision, Limit, Rate},
     render::{Position, RenderError},
-    session::SessionError,
+    session::{SessionError, Space},
+    store::{Full, Quota},
 };
 
 /// The problem that a request gets with this code.
@@ -54,6 +56,18 @@ fn refusal(code: ErrorCode) -> Option<ApiError> {
             let message = "Variable `value` not found in context".to_owned();
             RenderError::Render { message, at }.into()
         }
+        ErrorCode::RateLimited => {
+            let limit = Limit::RendersPerAddress;
+            let rate: Rate = "600/1m".parse().ok()?;
+            let more_after = rate.window() / rate.count();
+            ApiError::Limited(Decision { limit, rate, remaining: 0, more_after, refused: true })
+        }
+        ErrorCode::QuotaExceeded => {
+            let quota = Quota { sessions: 10_000, bytes: 268_435_456 };
+            SessionError::Full(Full::Sessions, quota, Space::User).into()
+        }
+        ErrorCode::TooManyViewers => ApiError::Crowded(Crowded::Session(10_000)),
+        ErrorCode::NodeFull => ApiError::Crowded(Crowded::Node(20_000)),
         ErrorCode::Draining => ApiError::Draining,
         ErrorCode::NotReady => ApiError::NotReady(vec![(
             "store",

@@ -27,17 +27,31 @@ pub(super) const HEADERS: &[(&str, &str, &str)] = &[
          (RFC 6750).",
         "Bearer error=\"invalid_token\"",
     ),
+    (
+        "RateLimit-Policy",
+        "The limits that this request was counted by: `q` at once, which come back within `w` \
+         seconds (draft-ietf-httpapi-ratelimit-headers).",
+        "\"requests-per-address\";q=60000;w=60",
+    ),
+    (
+        "RateLimit",
+        "What is left of them: `r` now, and one more after `t` seconds.",
+        "\"requests-per-address\";r=59999;t=1",
+    ),
     ("Retry-After", "Seconds after which it makes sense to try again.", "2"),
 ];
 
 /// Headers that every answer has.
 pub(super) const EVERYWHERE: &[&str] = &["X-Request-Id", "Cache-Control"];
 
+/// Headers of every answer to a request that was counted, unless its limits are off.
+pub(super) const COUNTED: &[&str] = &["RateLimit-Policy", "RateLimit"];
+
 /// A header as the document's components hold it. What is named is always sent.
-pub(super) fn component(about: &str, example: &str) -> Value {
+pub(super) fn component(name: &str, about: &str, example: &str) -> Value {
     json!({
         "description": about,
-        "required": true,
+        "required": !COUNTED.contains(&name),
         "schema": { "type": "string" },
         "example": example,
     })

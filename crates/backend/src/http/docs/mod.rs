@@ -36,7 +36,7 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 pub(super) use self::{
     params::reads,
     pictures::{PICTURE, Pictures},
-    refusals::{Drawing, Finding, Naming, Refusals, Refuses, Storing, refuses},
+    refusals::{Drawing, Finding, Keeping, Naming, Refusals, Refuses, Storing, Uncounted, refuses},
 };
 use super::{error, extract::IfNoneMatch};
 use crate::{config::Config, render::page};
@@ -92,10 +92,12 @@ pub(super) fn complete(document: &OpenApi, config: &Config) -> serde_json::Resul
     rules::add(&mut document, config);
     let mut headers = BTreeSet::new();
     let mut codes = BTreeSet::new();
-    for answer in answers(&mut document) {
+    for (answer, counted) in answers(&mut document) {
+        let of_all = if counted { headers::COUNTED } else { &[] };
+        let of_all = of_all.iter().chain(headers::EVERYWHERE).copied();
         let named = answer["headers"].take();
         let named = named.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
-        for name in named.chain(headers::EVERYWHERE.iter().copied()) {
+        for name in named.chain(of_all) {
             answer["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
             headers.insert(name.to_owned());
         }
@@ -116,7 +118,7 @@ pub(super) fn complete(document: &OpenApi, config: &Config) -> serde_json::Resul
     let components = &mut document["components"];
     for (name, about, example) in headers::HEADERS {
         if headers.contains(*name) {
-            components["headers"][*name] = headers::component(about, example);
+            components["headers"][*name] = headers::component(name, about, example);
         }
     }
     for code in ErrorCode::ALL.iter().filter(|code| codes.contains(code.as_str())) {
@@ -132,11 +134,13 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     items.filter_map(Value::as_object_mut).flat_map(Map::values_mut)
 }
 
-/// Every answer of every operation.
-fn answers(document: &mut Value) -> impl Iterator<Item = &mut Value> {
-    operations(document)
-        .filter_map(|operation| operation["responses"].as_object_mut())
-        .flat_map(Map::values_mut)
+/// Every answer of every operation, and whether it is to a request that was counted.
+fn answers(document: &mut Value) -> impl Iterator<Item = (&mut Value, bool)> {
+    let answers = operations(document);
+    answers.filter_map(|operation| operation["responses"].as_object_mut()).flat_map(|answers| {
+        let counted = answers.contains_key("429");
+        answers.values_mut().map(move |answer| (answer, counted))
+    })
 }
 
 /// The document and the page of it, ready to be sent.

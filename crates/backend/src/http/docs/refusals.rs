@@ -23,9 +23,6 @@ pub(in crate::http) trait Refuses {
     fn codes() -> Vec<ErrorCode>;
 }
 
-/// Refusals that every route has, whatever it does.
-const EVERYWHERE: &[ErrorCode] = &[ErrorCode::Internal];
-
 /// Says what a type refuses: codes of its own, and all of those of the types after `and`.
 macro_rules! refuses {
     ($type:ty: $($code:ident),* $(; and $($part:ty),+)?) => {
@@ -39,6 +36,14 @@ macro_rules! refuses {
 }
 pub(in crate::http) use refuses;
 
+/// What every route refuses that is counted, whatever it does.
+pub(in crate::http) enum Counted {}
+refuses!(Counted: RateLimited; and Uncounted);
+
+/// What every other route refuses.
+pub(in crate::http) enum Uncounted {}
+refuses!(Uncounted: Internal);
+
 /// Work: looking a session up.
 pub(in crate::http) enum Finding {}
 refuses!(Finding: SessionNotFound; and Storing);
@@ -46,6 +51,10 @@ refuses!(Finding: SessionNotFound; and Storing);
 /// Work: reading from the store, or writing to it.
 pub(in crate::http) enum Storing {}
 refuses!(Storing: StoreUnavailable);
+
+/// Work: storing a drawing.
+pub(in crate::http) enum Keeping {}
+refuses!(Keeping: QuotaExceeded; and Storing);
 
 /// Work: naming something in the body.
 pub(in crate::http) enum Naming {}
@@ -73,13 +82,12 @@ together!(A, B, C, D, E);
 together!(A, B, C, D, E, F);
 
 /// The error answers of a route that is made of these parts, for its `responses(…)`.
-pub(in crate::http) struct Refusals<R>(PhantomData<R>);
+pub(in crate::http) struct Refusals<R, All = Counted>(PhantomData<(R, All)>);
 
-impl<R: Refuses> IntoResponses for Refusals<R> {
+impl<R: Refuses, All: Refuses> IntoResponses for Refusals<R, All> {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let mut by_status = BTreeMap::<u16, BTreeSet<&str>>::new();
-        let codes: Vec<ErrorCode> =
-            R::codes().into_iter().chain(EVERYWHERE.iter().copied()).collect();
+        let codes = [R::codes(), All::codes()].concat();
         // In the order of the registry, each once.
         for code in ErrorCode::ALL.iter().filter(|code| codes.contains(code)) {
             by_status.entry(code.status()).or_default().insert(code.as_str());
@@ -119,7 +127,7 @@ fn example(code: &str) -> RefOr<utoipa::openapi::example::Example> {
 fn headers(status: u16) -> &'static [&'static str] {
     match status {
         401 | 403 => &["WWW-Authenticate"],
-        503 => &["Retry-After"],
+        429 | 503 => &["Retry-After"],
         _ => &[],
     }
 }

@@ -10,7 +10,8 @@ use axum::{
 use common::jwt::TokenFault;
 
 use crate::{
-    http::{App, docs::refuses, error::ApiError},
+    http::{App, docs::refuses, error::ApiError, shares::Shares},
+    limit::Limit,
     token::{Identity, Tokens},
 };
 
@@ -39,7 +40,11 @@ impl FromRequestParts<App> for MaybeCaller {
             return Ok(Self(None));
         };
         match Arc::<Tokens>::from_ref(app).verify(token).await {
-            Ok(identity) => Ok(Self(Some(identity))),
+            Ok(identity) => {
+                let shares = Shares::from_request_parts(parts, app).await?;
+                shares.take_of_user(Limit::RequestsPerUser, &identity.user).await?;
+                Ok(Self(Some(identity)))
+            }
             Err(fault) => {
                 tracing::info!(cause = %fault, "a token was refused");
                 Err(fault.into())

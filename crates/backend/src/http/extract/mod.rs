@@ -5,10 +5,12 @@ mod caller;
 mod condition;
 mod json;
 mod session;
+mod share;
 
 pub(super) use self::{
     caller::MaybeCaller,
     condition::{IfMatch, IfNoneMatch},
     json::{Json, MergePatch, Query},
     session::{OwnedSession, OwnedSpace, PublicSession, PublicSpace, Readable, Segments, Suffix},
+    share::{Changing, Creating, Minting, Rendering},
 };
