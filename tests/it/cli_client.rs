@@ -3,6 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{LABEL, Node, Process, Running, Setup, easel};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 #[tokio::test]
 async fn a_shell_pushes_and_a_terminal_watches() {
@@ -110,4 +114,36 @@ async fn a_push_too_many_says_when_to_come_back() {
     let said = easel(directory.path(), &server, &["push", "board", "value=3"]).await;
     let said = said.fails(1);
     assert!(said.contains("RATE_LIMITED") && said.contains("try again in 3600 s"), "{said}");
+}
+
+/// A server that shows one picture, and then asks for patience.
+#[tokio::test]
+async fn a_terminal_that_is_refused_waits_as_long_as_it_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let answers = async {
+        for answer in [
+            "200 OK\r\ncontent-type: text/event-stream\r\n\r\nid: 7-1\ndata: <svg/>\n\n",
+            "429 Too Many Requests\r\nretry-after: 3600\r\n\r\n",
+        ] {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(socket.read(&mut request).await.unwrap() > 0);
+            let answer =
+                format!("HTTP/1.1 {}", answer.replacen("\r\n", "\r\nconnection: close\r\n", 1));
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    };
+    let watches = async {
+        let directory = tempfile::tempdir().unwrap();
+        let args = ["watch", "alice/chart"];
+        let watching = Running::start(directory.path(), &[("EASEL_SERVER", &server)], &args).await;
+        watching.writes("7-1").await;
+        watching.writes("429 Too Many Requests; trying again in 3600s").await;
+    };
+    tokio::select! {
+        () = answers => {}
+        () = watches => {}
+    }
 }

@@ -83,6 +83,11 @@ fn root_cause(error: &reqwest::Error) -> String {
     }
 }
 
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 async fn refusal(response: Response) -> String {
     let status = response.status();
     match response.json::<Problem>().await {
@@ -110,8 +115,8 @@ enum Ended {
     Final(String),
     /// It makes sense to connect again.
     Lost(String),
-    /// The server refused.
-    Refused(String),
+    /// The server refused, and may have said how long to wait (RFC 9110 §10.2.3).
+    Refused(String, Option<Duration>),
 }
 
 pub(super) async fn watch(watch: Watch) -> Result<(), Failure> {
@@ -119,19 +124,22 @@ pub(super) async fn watch(watch: Watch) -> Result<(), Failure> {
     let [mut pause, longest] = RETRY_AFTER;
     loop {
         let events = seen.events;
-        match follow(&watch.target, &mut seen).await? {
+        let (why, asked_for) = match follow(&watch.target, &mut seen).await? {
             Ended::Final(reason) => return print(&format!("ended: {reason}")),
             // The first answer of a server is final; later ones may be those of a restart.
-            Ended::Refused(problem) if seen.events == 0 => return Err(Failure::Failed(problem)),
-            Ended::Lost(why) | Ended::Refused(why) => {
-                if seen.events > events {
-                    pause = RETRY_AFTER[0];
-                }
-                print(&format!("{why}; trying again in {pause:?}"))?;
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(longest);
+            Ended::Refused(problem, _) if seen.events == 0 => {
+                return Err(Failure::Failed(problem));
             }
+            Ended::Refused(problem, asked_for) => (problem, asked_for),
+            Ended::Lost(why) => (why, None),
+        };
+        if seen.events > events {
+            pause = RETRY_AFTER[0];
         }
+        pause = pause.max(asked_for.unwrap_or_default());
+        print(&format!("{why}; trying again in {pause:?}"))?;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(longest);
     }
 }
 
@@ -164,12 +172,15 @@ async fn follow(target: &Target, seen: &mut Seen) -> Result<Ended, Failure> {
     }
     let response = match request.send().await {
         Ok(response) => response,
-        Err(error) => return Ok(Ended::Refused(root_cause(&error))),
+        Err(error) => return Ok(Ended::Refused(root_cause(&error), None)),
     };
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NO_CONTENT => return Ok(Ended::Final("the session is gone".to_owned())),
-        _ => return Ok(Ended::Refused(refusal(response).await)),
+        _ => {
+            let asked_for = retry_after(&response);
+            return Ok(Ended::Refused(refusal(response).await, asked_for));
+        }
     }
     let mut events = response.bytes_stream().eventsource();
     while let Some(event) = events.next().await {
