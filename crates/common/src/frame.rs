@@ -39,7 +39,12 @@ impl FromStr for Revision {
 
     fn from_str(text: &str) -> Result<Self, InvalidRevision> {
         let (epoch, seq) = text.split_once('-').ok_or(InvalidRevision)?;
-        let number = |digits: &str| match digits.bytes().all(|b| b.is_ascii_digit()) {
+        // One spelling only: a tag either is what was sent, or is not.
+        let plain = |digits: &str| {
+            digits.bytes().all(|b| b.is_ascii_digit())
+                && (digits == "0" || !digits.starts_with('0'))
+        };
+        let number = |digits: &str| match plain(digits) {
             true => digits.parse().map_err(|_| InvalidRevision),
             false => Err(InvalidRevision),
         };
@@ -73,7 +78,19 @@ mod tests {
         let revision = Revision { epoch: 1_795_000_000_000_000, seq: 12 };
         assert_eq!(revision.to_string().parse(), Ok(revision));
         assert_eq!(revision.etag(), "\"1795000000000000-12\"");
-        for bad in ["", "1", "-", "1-", "-1", "1-2-3", "+1-2", "a-b", "1-99999999999999999999"] {
+        for bad in [
+            "",
+            "1",
+            "-",
+            "1-",
+            "-1",
+            "1-2-3",
+            "+1-2",
+            "a-b",
+            "01-2",
+            "1-00",
+            "1-99999999999999999999",
+        ] {
             assert_eq!(bad.parse::<Revision>(), Err(InvalidRevision), "{bad:?}");
         }
     }

@@ -6,6 +6,7 @@
 //! that needs private keys and cryptography.
 
 pub mod api;
+pub mod etag;
 pub mod frame;
 pub mod id;
 pub mod jwt;

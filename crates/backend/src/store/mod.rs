@@ -5,6 +5,7 @@
 //! Time is an argument: `now` decides what has expired, so a store never disagrees with its
 //! caller about it. Every acknowledged write survives the end of the process.
 
+mod position;
 mod sqlite;
 
 use std::{fmt::Debug, sync::Arc};
@@ -17,7 +18,10 @@ use common::{
 use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-pub use self::sqlite::SqliteStore;
+pub use self::{
+    position::{InvalidPosition, ListPosition},
+    sqlite::SqliteStore,
+};
 
 /// A store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -82,15 +86,6 @@ pub struct ListedSession {
     pub updated_at: OffsetDateTime,
     /// When it ends.
     pub expires_at: OffsetDateTime,
-}
-
-/// A place in a list of sessions: everything after this session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListPosition {
-    /// When the last session of the page before was created.
-    pub created_at: OffsetDateTime,
-    /// Its name: two may have been created in the same microsecond.
-    pub id: SessionId,
 }
 
 /// How much may live in one namespace: a user's, or the one that everyone shares.
