@@ -1,5 +1,7 @@
 //! Frames as server-sent events (WHATWG HTML §9.2).
 
+use std::iter;
+
 use bytes::Bytes;
 use common::Frame;
 
@@ -40,7 +42,14 @@ pub fn end(reason: EndReason) -> Bytes {
 /// Splits at CRLF, LF and CR: to a client each of them ends a line, and one that slipped
 /// through would let a picture speak as the protocol.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
+    let mut rest = Some(text);
+    iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.find(['\n', '\r']) else { return rest.take() };
+        let after = &text[end..];
+        rest = Some(after.strip_prefix("\r\n").unwrap_or(&after[1..]));
+        Some(&text[..end])
+    })
 }
 
 #[cfg(test)]
@@ -64,6 +73,7 @@ mod tests {
             encoded("<svg>\n\r\nevent: end\rid: 9\n</svg>"),
             "id: 7-3\ndata: <svg>\ndata: \ndata: event: end\ndata: id: 9\ndata: </svg>\n\n"
         );
+        assert_eq!(encoded("a\r\r\nb\r"), "id: 7-3\ndata: a\ndata: \ndata: b\ndata: \n\n");
     }
 
     #[test]
