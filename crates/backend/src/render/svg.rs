@@ -41,7 +41,10 @@ pub enum SvgFault {
 /// Checks a rendered result and returns what is to be sent: without white space around it,
 /// without a byte order mark, without an XML declaration, which could contradict the encoding
 /// that it is sent in, and without what could run or load.
-pub(super) fn picture<'a>(
+///
+/// # Errors
+/// [`RenderError::NotSvg`] or [`RenderError::Limit`].
+pub fn picture<'a>(
     result: &'a [u8],
     limits: &RenderLimits,
 ) -> Result<Cow<'a, str>, RenderError> {
@@ -104,8 +107,13 @@ fn parse<'a>(text: &'a str, limits: &RenderLimits) -> Result<Document<'a>, Rende
         SvgFault::Xml { message: explain(&error), at }.into()
     })?;
     let root = document.root_element();
-    if root.tag_name().name() != "svg" || root.tag_name().namespace() != Some(SVG_NAMESPACE) {
-        let name = root.tag_name().name().chars().take(64).collect();
+    let written = &text[root.range()][1..];
+    let written = written.split(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).next();
+    let written = written.unwrap_or_default();
+    // To an HTML parser, a root with a prefix is no SVG, and all that is in it is HTML: there a
+    // style sheet ends elsewhere.
+    if written != "svg" || root.tag_name().namespace() != Some(SVG_NAMESPACE) {
+        let name = written.chars().take(64).collect();
         return Err(SvgFault::Root(name).into());
     }
     Ok(document)
@@ -154,7 +162,8 @@ mod tests {
     #[test]
     fn pictures_pass_as_they_are() {
         assert_eq!(picture(MINIMAL.as_bytes()).unwrap(), MINIMAL);
-        let prefixed = "<s:svg xmlns:s=\"http://www.w3.org/2000/svg\"/>";
+        let prefixed =
+            MINIMAL.replace("/>", "><s:g xmlns:s=\"http://www.w3.org/2000/svg\"/></svg>");
         assert_eq!(picture(prefixed.as_bytes()).unwrap(), prefixed);
     }
 
@@ -174,6 +183,8 @@ mod tests {
         assert_eq!(fault(" \n"), SvgFault::Empty);
         assert_eq!(fault("<html/>"), SvgFault::Root("html".to_owned()));
         assert_eq!(fault("<svg/>"), SvgFault::Root("svg".to_owned()));
+        let prefixed = "<s:svg xmlns:s=\"http://www.w3.org/2000/svg\"/>";
+        assert_eq!(fault(prefixed), SvgFault::Root("s:svg".to_owned()));
         for broken in [
             "hello".to_owned(),
             "<svg".to_owned(),

@@ -7,8 +7,8 @@ use cssparser::{Parser, Token};
 const AT_RULES: &[&str] =
     &["media", "supports", "layer", "keyframes", "-webkit-keyframes", "font-face", "container"];
 
-/// Functions that make values from values. `url` and `src` are looked into; what is not
-/// here, such as `image-set`, could load something.
+/// Functions that make values from values. `url` is looked into; what is not here could load
+/// something: `image-set`, or `src`, whose URL may come out of a variable.
 const FUNCTIONS: &[&str] = &[
     "abs",
     "acos",
@@ -186,7 +186,7 @@ fn block_is_fine(parser: &mut Parser, place: Place) -> bool {
             Token::UnquotedUrl(url) if !url_is_fine(url) => return false,
             Token::QuotedString(url) if place == Place::Url && !url_is_fine(url) => return false,
             Token::BadUrl(_) | Token::BadString(_) => return false,
-            Token::Function(name) if listed(&["url", "src"], name) => Place::Url,
+            Token::Function(name) if name.eq_ignore_ascii_case("url") => Place::Url,
             Token::Function(name) if !listed(FUNCTIONS, name) => return false,
             Token::Function(_) | Token::ParenthesisBlock | Token::SquareBracketBlock => {
                 Place::Value
@@ -208,7 +208,8 @@ fn listed(names: &[&str], name: &str) -> bool {
 }
 
 fn url_is_fine(url: &str) -> bool {
-    let url = url.trim();
+    // White space to browsers, which is less than what Unicode counts.
+    let url = url.trim_matches(|c: char| c.is_ascii_whitespace());
     url.is_empty()
         || url.starts_with('#')
         || is_raster_data(url)

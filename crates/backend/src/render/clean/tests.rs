@@ -84,6 +84,8 @@ fn what_loads_is_cut() {
         ("<rect style='behavior:url(#x)'/>", "<rect />"),
         ("<rect cursor='url(//evil),auto'/>", "<rect />"),
         ("<rect filter='src(\"//evil\")'/>", "<rect />"),
+        ("<rect style='--c:\"//evil\";fill:src(var(--c))'/>", "<rect />"),
+        ("<rect fill='url(\"\u{a0}#a\")'/>", "<rect />"),
         ("<style>@import '//evil';</style>", ""),
         ("<style>@\\69mport '//evil';</style>", ""),
         ("<style>@import/**/url(//evil);</style>", ""),
