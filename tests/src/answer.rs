@@ -1,5 +1,6 @@
 //! What a server answered, with the questions that stories ask of it.
 
+use backend::telemetry::trace::TraceContext;
 use bytes::Bytes;
 use common::{
     Revision,
@@ -36,8 +37,7 @@ impl Answer {
         let path = response.url().path().to_owned();
         let body = response.bytes().await.expect("a whole answer");
         let answer = Self { status, headers, body, path };
-        assert!(!answer.header("x-request-id").is_empty(), "{answer:?}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        answer.is_guarded();
         answer
     }
 
@@ -51,6 +51,22 @@ impl Answer {
             headers,
             body: Some(body),
         });
+    }
+
+    /// What every answer carries, whatever it is about: the names of its request, what a
+    /// browser may make of it, and nothing of what made it.
+    fn is_guarded(&self) {
+        assert!(!self.header("x-request-id").is_empty(), "{self:?}");
+        assert!(TraceContext::parse(self.header("traceparent")).is_some(), "{self:?}");
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
+        assert_eq!(self.header("referrer-policy"), "no-referrer");
+        let from = self.header("cross-origin-resource-policy");
+        assert!(matches!(from, "same-origin" | "cross-origin"), "{self:?}");
+        assert!(self.header("permissions-policy").contains("camera=()"));
+        assert!(self.header("content-security-policy").starts_with("default-src 'none'"));
+        for telltale in ["server", "x-powered-by", "via"] {
+            assert_eq!(self.find_header(telltale), None);
+        }
     }
 
     /// Insists on a status.

@@ -240,12 +240,24 @@ impl Process {
     /// # Panics
     /// When it does not start.
     pub async fn start_on(data: &Arc<TempDir>, flags: &[&str]) -> Self {
+        Self::start_with(data, &[], flags).await
+    }
+
+    /// Starts a server on this data, with these variables in its environment.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_with(
+        data: &Arc<TempDir>,
+        environment: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Self {
         let mut args = vec!["serve", "--data-dir", "store", "--ops-listen", "127.0.0.1:0"];
         if !flags.contains(&"--listen") {
             args.extend(["--listen", "127.0.0.1:0"]);
         }
         args.extend(flags);
-        let running = Running::start(data.path(), &[], &args).await;
+        let running = Running::start(data.path(), environment, &args).await;
         let ready = wait::soon("the ready line", running.stderr.find(ready)).await;
         let (public, ops) = ready.unwrap_or_else(|| panic!("no start: {}", running.log()));
         Self { door: Door::new(public, ops), data: data.clone(), running }

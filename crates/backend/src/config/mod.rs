@@ -144,6 +144,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether the outside reaches this server over TLS.
+    pub fn is_public_over_tls(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+
     /// The database file of the embedded store.
     pub fn database_file(&self) -> PathBuf {
         self.data_dir.join("easel.db")

@@ -162,6 +162,19 @@ impl Draft {
 }
 
 impl ApiError {
+    /// Tells the operator that someone tried what they may not: the cause, and nothing that
+    /// they sent. Which request it was stands in the span.
+    fn report(&self) {
+        match self {
+            Self::Token(fault) => tracing::warn!(cause = %fault, "a token was refused"),
+            Self::Credentials => tracing::warn!("a password was refused"),
+            Self::Forbidden | Self::Session(SessionError::Denied(Denied::Stranger)) => {
+                tracing::warn!("someone was refused what belongs to another");
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn draft(self) -> Draft {
         use ErrorCode as Code;
         match self {
@@ -353,6 +366,7 @@ fn challenge(code: ErrorCode) -> Option<&'static str> {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        self.report();
         let draft = self.draft();
         let status =
             StatusCode::from_u16(draft.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -381,14 +395,8 @@ pub(super) async fn not_found() -> ApiError {
     ApiError::NotFound
 }
 
-/// Answers for a handler that panicked.
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let words = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
-    tracing::error!(panic = words, "a handler panicked");
+/// Answers for a handler that panicked. What it said is in the log already.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("this request met a defect");
     ApiError::Internal.into_response()
 }

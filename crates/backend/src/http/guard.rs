@@ -1,23 +1,32 @@
 //! What happens to every request and every answer: each gets a name, and each error its
 //! final form.
 
+use std::sync::Arc;
+
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::Response,
 };
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::error::{self, Draft};
+use crate::{
+    config::Config,
+    telemetry::trace::{TraceContext, request_id},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const MAX_REQUEST_ID: usize = 64;
 
-/// What an answer says if its handler says nothing else: it is data, for nobody's cache, and
-/// runs nothing.
-static DEFAULTS: [(HeaderName, HeaderValue); 4] = [
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// What an answer says if its handler says nothing else: it is data, for nobody's cache and no
+/// other site, and runs nothing.
+static DEFAULTS: [(HeaderName, HeaderValue); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
@@ -25,17 +34,40 @@ static DEFAULTS: [(HeaderName, HeaderValue); 4] = [
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
     ),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (CORP, HeaderValue::from_static("same-origin")),
+    (
+        PERMISSIONS,
+        HeaderValue::from_static(
+            "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), \
+             payment=(), serial=(), usb=()",
+        ),
+    ),
 ];
 
+/// For a year, and only over TLS (RFC 6797).
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Longest piece of a path that stands in the log: longer than any name of ours. A token is
+/// longer, and someone will paste one into a URL.
+const MAX_SHOWN: usize = 64;
+
 /// Names the request in the log and in the answer, and completes problems.
-pub(super) async fn introduce(request: Request, next: Next) -> Response {
-    let request_id = request_id(request.headers());
-    let trace_id = trace_id(request.headers());
+pub(super) async fn introduce(
+    State(config): State<Arc<Config>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let request_id = request_id(given);
+    let trace = trace(request.headers());
+    let trace_id = trace.trace_id();
     let instance = request.uri().path().to_owned();
-    let span = tracing::info_span!(
+    // Whatever level is logged, a line about a request says which.
+    let span = tracing::error_span!(
         "request",
         method = %request.method(),
-        path = %instance,
+        path = %shown(&instance),
         request_id,
         trace_id,
     );
@@ -44,15 +76,28 @@ pub(super) async fn introduce(request: Request, next: Next) -> Response {
     if status.is_client_error() || status.is_server_error() {
         response = problem(response, &instance, &trace_id);
     }
-    span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), took_ms, "answered"));
     let headers = response.headers_mut();
     for (name, value) in &DEFAULTS {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        headers.insert(REQUEST_ID, value);
+    if config.is_public_over_tls() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+    }
+    for (name, value) in [(REQUEST_ID, request_id), (TRACEPARENT, trace.to_string())] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
     }
     response
+}
+
+/// A path as the log shows it: names, and nothing that could be a secret. The query, where
+/// tickets are, is no part of it.
+fn shown(path: &str) -> String {
+    let piece = |piece: &str| if piece.len() > MAX_SHOWN { "…" } else { piece }.to_owned();
+    path.split('/').map(piece).collect::<Vec<_>>().join("/")
 }
 
 /// Writes the body of an error; its status and headers (`Allow` among them) stay.
@@ -68,66 +113,34 @@ fn problem(mut response: Response, instance: &str, trace_id: &str) -> Response {
     Response::from_parts(parts, body)
 }
 
-/// The client's own name for the request, if it is harmless; a random one otherwise.
-fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    let harmless = |id: &&str| {
-        (1..=MAX_REQUEST_ID).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-    };
-    given.filter(harmless).map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
-}
-
-/// The trace id of a valid `traceparent` (W3C Trace Context §3.2), or a new one.
-fn trace_id(headers: &HeaderMap) -> String {
-    let given = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
-    given.and_then(parse_traceparent).map_or_else(
-        // The all-zero id is not valid, and would come once in 2^128 times.
-        || format!("{:032x}", rand::random::<u128>().max(1)),
-        str::to_owned,
-    )
-}
-
-fn parse_traceparent(value: &str) -> Option<&str> {
-    let mut parts = value.split('-');
-    let hex = |part: &&str, length: usize| {
-        part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let some_one = |part: &&str| part.bytes().any(|b| b != b'0');
-    parts.next().filter(|version| *version == "00")?;
-    let trace = parts.next().filter(|part| hex(part, 32)).filter(some_one)?;
-    parts.next().filter(|part| hex(part, 16)).filter(some_one)?;
-    parts.next().filter(|part| hex(part, 2))?;
-    parts.next().is_none().then_some(trace)
+/// The trace of a valid `traceparent`, of which there may be one, or a new one.
+fn trace(headers: &HeaderMap) -> TraceContext {
+    let mut given = headers.get_all(TRACEPARENT).iter();
+    let one = given.next().filter(|_| given.next().is_none());
+    let parent = one.and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
+    parent.map_or_else(TraceContext::new, TraceContext::child)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
 
     #[test]
-    fn only_a_valid_traceparent_names_the_trace() {
-        let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(parse_traceparent(valid), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
-        for bad in [
-            "",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-        ] {
-            assert_eq!(parse_traceparent(bad), None, "{bad}");
-        }
+    fn what_could_be_a_secret_in_a_path_is_not_shown() {
+        assert_eq!(shown("/stream/alice/chart.svg"), "/stream/alice/chart.svg");
+        assert_eq!(shown("/"), "/");
+        let token = format!("/api/{}/x", "a".repeat(65));
+        assert_eq!(shown(&token), "/api/…/x");
     }
 
     #[test]
-    fn a_request_keeps_a_harmless_name() {
+    fn two_traceparents_name_no_trace() {
+        let one = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let mut headers = HeaderMap::new();
-        headers.insert(REQUEST_ID, HeaderValue::from_static("job-7.a_B"));
-        assert_eq!(request_id(&headers), "job-7.a_B");
-        headers.insert(REQUEST_ID, HeaderValue::from_static("a b"));
-        assert_eq!(request_id(&headers).len(), 32);
+        headers.append(TRACEPARENT, HeaderValue::from_static(one));
+        assert_eq!(trace(&headers).trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        headers.append(TRACEPARENT, HeaderValue::from_static(one));
+        assert_ne!(trace(&headers).trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
     }
 }

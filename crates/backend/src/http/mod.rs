@@ -99,7 +99,8 @@ pub(crate) fn public(app: App) -> Router {
     let (probes, _) = probes().split_for_parts();
     let count = middleware::from_fn_with_state(app.limits.clone(), shares::count);
     let router = counted.layer(count).merge(probes).merge(pages::routes());
-    guarded(router.fallback(pages::fallback).with_state(app))
+    let config = app.config.clone();
+    guarded(router.fallback(pages::fallback).with_state(app), config)
 }
 
 /// Everything that the ops listener serves.
@@ -108,17 +109,18 @@ pub(crate) fn ops(app: App) -> Router {
         .route(path::HEALTH, get(ops::health))
         .route(path::READY, get(ops::ready))
         .route(path::METRICS, get(ops::metrics));
-    guarded(router.fallback(error::not_found).with_state(app))
+    let config = app.config.clone();
+    guarded(router.fallback(error::not_found).with_state(app), config)
 }
 
 /// The layers, from the inside out.
-fn guarded(router: Router) -> Router {
+fn guarded(router: Router, config: Arc<Config>) -> Router {
     router
         // A defect answers like any other error, and only its own request.
         .layer(CatchPanicLayer::custom(error::panicked))
         // Names the request, and writes every error as problem details, the framework's own
         // included; so it stands outside of everything that can refuse.
-        .layer(middleware::from_fn(guard::introduce))
+        .layer(middleware::from_fn_with_state(config, guard::introduce))
 }
 
 #[cfg(test)]

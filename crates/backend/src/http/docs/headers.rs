@@ -10,6 +10,12 @@ pub(super) const HEADERS: &[(&str, &str, &str)] = &[
          harmless, or a random one.",
         "f8a2c0de5b7c4f0e9a1d3b6c8e7f2a41",
     ),
+    (
+        "traceparent",
+        "The trace that this request belongs to, the client's own if it sent one, and the \
+         server's part in it (W3C Trace Context).",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ),
     ("Cache-Control", "Who may keep this answer, and for how long.", "no-store"),
     ("ETag", "The revision of what was read or written (RFC 9110).", "\"1795250000000000-3\""),
     ("Location", "The path of what was created.", "/api/user/alice/session/chart"),
@@ -42,7 +48,7 @@ pub(super) const HEADERS: &[(&str, &str, &str)] = &[
 ];
 
 /// Headers that every answer has.
-pub(super) const EVERYWHERE: &[&str] = &["X-Request-Id", "Cache-Control"];
+pub(super) const EVERYWHERE: &[&str] = &["X-Request-Id", "traceparent", "Cache-Control"];
 
 /// Headers of every answer to a request that was counted, unless its limits are off.
 pub(super) const COUNTED: &[&str] = &["RateLimit-Policy", "RateLimit"];

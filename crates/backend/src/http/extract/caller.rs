@@ -39,17 +39,10 @@ impl FromRequestParts<App> for MaybeCaller {
         let Some(token) = bearer(&parts.headers)? else {
             return Ok(Self(None));
         };
-        match Arc::<Tokens>::from_ref(app).verify(token).await {
-            Ok(identity) => {
-                let shares = Shares::from_request_parts(parts, app).await?;
-                shares.take_of_user(Limit::RequestsPerUser, &identity.user).await?;
-                Ok(Self(Some(identity)))
-            }
-            Err(fault) => {
-                tracing::info!(cause = %fault, "a token was refused");
-                Err(fault.into())
-            }
-        }
+        let identity = Arc::<Tokens>::from_ref(app).verify(token).await?;
+        let shares = Shares::from_request_parts(parts, app).await?;
+        shares.take_of_user(Limit::RequestsPerUser, &identity.user).await?;
+        Ok(Self(Some(identity)))
     }
 }
 
