@@ -25,7 +25,8 @@ const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 const CACHE_ITEMS: usize = 1024;
 
 /// Renders templates, one at a time; keeps the compiled form of those used lately.
-pub(super) struct Engine {
+#[derive(Debug)]
+pub struct Engine {
     compiled: Cache<[u8; 32], Arc<Compiled>, SourceWeight>,
     limits: RenderLimits,
     meter: Arc<Meter>,
@@ -35,6 +36,7 @@ pub(super) struct Engine {
     counting: Tera,
 }
 
+#[derive(Debug)]
 struct Compiled {
     tera: Tera,
     source_bytes: usize,
@@ -53,14 +55,17 @@ impl Weighter<[u8; 32], Arc<Compiled>> for SourceWeight {
 }
 
 /// A picture, and what it took.
-pub(super) struct Drawn {
-    pub(super) svg: String,
+#[derive(Debug)]
+pub struct Drawn {
+    /// The picture.
+    pub svg: String,
     /// Whether the template had to be compiled for it.
-    pub(super) compiled: bool,
+    pub compiled: bool,
 }
 
 impl Engine {
-    pub(super) fn new(limits: RenderLimits) -> Self {
+    /// An engine that has compiled nothing yet.
+    pub fn new(limits: RenderLimits) -> Self {
         let meter = Meter::new(limits.loop_steps);
         let callers = language::callers_engine(&meter);
         let counting = language::counting_engine(&callers, &meter);
@@ -70,7 +75,10 @@ impl Engine {
 
     /// Draws: compiles the template if need be, renders it with `args` at the time `now`, and
     /// makes sure that the result is a picture.
-    pub(super) fn draw(
+    ///
+    /// # Errors
+    /// See [`RenderError`]. A hostile template may also abort the process.
+    pub fn draw(
         &self,
         template: &str,
         args: &Args,

@@ -29,9 +29,11 @@ use self::{
 use crate::{clock::Clock, lifecycle::Lifecycle, metrics::Metrics};
 
 pub use self::{
+    engine::{Drawn, Engine},
     limits::{Limit, RenderLimits, SnapshotLimits},
     pool::WorkerProgram,
     snapshot::Size,
+    svg::picture,
 };
 
 /// Where in a text something is wrong; both count from 1, columns in characters.

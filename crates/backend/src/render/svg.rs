@@ -44,10 +44,7 @@ pub enum SvgFault {
 ///
 /// # Errors
 /// [`RenderError::NotSvg`] or [`RenderError::Limit`].
-pub fn picture<'a>(
-    result: &'a [u8],
-    limits: &RenderLimits,
-) -> Result<Cow<'a, str>, RenderError> {
+pub fn picture<'a>(result: &'a [u8], limits: &RenderLimits) -> Result<Cow<'a, str>, RenderError> {
     let text = without_dress(result)?;
     let document = parse(text, limits)?;
     let picture = clean::clean(text, &document, limits).map_err(|refusal| match refusal {
