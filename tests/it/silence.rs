@@ -3,7 +3,10 @@
 
 use std::{fs, sync::Arc};
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use common::jwt::SigningKey;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,6 +15,12 @@ use tests::{Door, Forger, LABEL, Process, easel};
 
 /// The name that a request is given by its client: it goes into the log.
 const SAID_ALOUD: &str = "a-name-for-the-log";
+
+/// What seals the private keys at rest: 32 bytes.
+const MASTER_KEY: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
+
+/// The environment of every command and server of a run.
+const SEALED: (&str, &str) = ("EASEL_MASTER_KEY", MASTER_KEY);
 
 /// What must not be found, each with what it is.
 #[derive(Default)]
@@ -34,13 +43,23 @@ impl Secrets {
         for name in ["d", "p", "q", "dp", "dq", "qi"] {
             let text = jwk[name].as_str().unwrap();
             let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
-            let hex: String = bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-            let list: Vec<String> = bytes.iter().take(12).map(u8::to_string).collect();
-            for spelling in
-                [text[..16].to_owned(), hex.to_uppercase(), hex, list.join(", "), list.join(",")]
-            {
-                self.0.push((format!("{name} of a key"), spelling));
-            }
+            self.bytes(&format!("{name} of a key"), text, &bytes);
+        }
+    }
+
+    fn master_key(&mut self) {
+        let bytes = BASE64_STANDARD.decode(MASTER_KEY).unwrap();
+        self.bytes("the master key", MASTER_KEY, &bytes);
+    }
+
+    /// The beginning of `bytes` as they are written, as hexadecimal digits and as a list.
+    fn bytes(&mut self, what: &str, written: &str, bytes: &[u8]) {
+        let hex: String = bytes.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let list: Vec<String> = bytes.iter().take(12).map(u8::to_string).collect();
+        for spelling in
+            [written[..16].to_owned(), hex.to_uppercase(), hex, list.join(", "), list.join(",")]
+        {
+            self.0.push((what.to_owned(), spelling));
         }
     }
 
@@ -64,17 +83,20 @@ impl Run {
         let jwk = Forger::private_jwk(&key);
         let mut run = Self { secrets: Secrets::default(), directory, key };
         run.secrets.key(&jwk);
+        run.secrets.master_key();
         fs::write(run.directory.path().join("key.json"), jwk.to_string()).unwrap();
         // One that is broken, and must not be quoted for it.
         let broken = jwk.to_string().replacen("\"qi\"", "\"iq\"", 1);
         fs::write(run.directory.path().join("broken.json"), broken).unwrap();
         let mut said = String::new();
         for args in [
-            ["keys", "import", "key.json", "--data-dir", "store"],
-            ["keys", "import", "broken.json", "--data-dir", "store"],
-            ["keys", "list", "--data-dir", "store", "--log=trace"],
+            &["keys", "import", "key.json", "--data-dir", "store"][..],
+            &["keys", "import", "broken.json", "--data-dir", "store"],
+            &["keys", "create", "--data-dir", "store"],
+            &["keys", "list", "--data-dir", "store", "--log=trace"],
+            &["check-config", "--data-dir", "store"],
         ] {
-            let outcome = easel(run.directory.path(), &[], &args).await;
+            let outcome = easel(run.directory.path(), &[SEALED], args).await;
             said.push_str(&(outcome.stdout + &outcome.stderr));
         }
         (run, said)
@@ -199,7 +221,7 @@ impl Run {
 async fn whole_run(format: &str) -> (Secrets, String) {
     let (mut run, mut said) = Run::prepare().await;
     let flags = ["--log", "trace", "--log-format", format];
-    let server = Process::start_on(&run.directory, &flags).await;
+    let server = Process::start_with(&run.directory, &[SEALED], &flags).await;
     run.happens(&server).await;
     run.happens(&server.over_http2()).await;
     let token = server.owner("dave").await.token().to_owned();
