@@ -10,16 +10,17 @@ mod keyring;
 mod lists;
 mod quotas;
 mod sessions;
+mod tickets;
 
 use std::{future::Future, sync::Arc};
 
-use backend::store::SqliteStore;
+use backend::store::{KeyringStore, SessionStore, SqliteStore, TicketStore};
 use tempfile::TempDir;
 
 /// An empty store of one kind, as many handles on it as a cluster has nodes, and what has to
 /// live as long as they do.
 trait Backend: Sized {
-    type Store: backend::store::SessionStore + backend::store::KeyringStore + 'static;
+    type Store: SessionStore + KeyringStore + TicketStore + 'static;
 
     fn start() -> impl Future<Output = Self>;
 
@@ -59,7 +60,7 @@ macro_rules! keeps {
 
 /// Every promise, for one backend.
 macro_rules! keeps_every_promise {
-    ($backend:ident, $sessions:ident, $quotas:ident, $lists:ident, $keyring:ident) => {
+    ($backend:ident, $sessions:ident, $quotas:ident, $lists:ident, $keyring:ident, $tickets:ident) => {
         keeps! { $backend, $sessions, crate::sessions:
             a_session_is_read_as_it_was_written,
             times_are_kept_to_the_microsecond,
@@ -100,7 +101,25 @@ macro_rules! keeps_every_promise {
             of_concurrent_replacements_one_is_done,
             a_ring_survives,
         }
+        keeps! { $backend, $tickets, crate::tickets:
+            a_ticket_is_used_once,
+            of_all_who_use_a_ticket_at_once_one_does,
+            looking_at_a_ticket_does_not_use_it,
+            a_ticket_is_for_its_session_only,
+            an_old_ticket_is_none,
+            a_user_has_so_many_tickets_at_once_and_no_more,
+            of_concurrent_issues_no_more_are_done_than_allowed,
+            what_is_swept_is_old,
+            a_ticket_survives,
+        }
     };
 }
 
-keeps_every_promise!(Sqlite, sqlite_sessions, sqlite_quotas, sqlite_lists, sqlite_keyring);
+keeps_every_promise!(
+    Sqlite,
+    sqlite_sessions,
+    sqlite_quotas,
+    sqlite_lists,
+    sqlite_keyring,
+    sqlite_tickets
+);

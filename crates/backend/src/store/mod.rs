@@ -227,6 +227,67 @@ pub trait KeyringStore: Debug + Send + Sync {
     async fn replace(&self, generation: u64, ring: &SecretText) -> Result<bool, StoreError>;
 }
 
+/// The SHA-256 of a ticket: enough to know it again, not enough to use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketHash(pub [u8; 32]);
+
+/// A ticket as a store sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTicket {
+    /// What it is known by.
+    pub hash: TicketHash,
+    /// The session that it opens.
+    pub address: SessionAddress,
+    /// When it can no longer be used.
+    pub expires_at: OffsetDateTime,
+    /// The token that it was made from.
+    pub token: TicketToken,
+}
+
+/// The token behind a ticket: what it opens ends with that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketToken {
+    /// The name of the key that vouches for it.
+    pub kid: String,
+    /// When it ends.
+    pub ends_at: OffsetDateTime,
+}
+
+/// Keeps tickets until they are used or too old.
+///
+/// A ticket whose `expires_at` is not after `now` does not exist, and neither does one for
+/// another session.
+#[async_trait]
+pub trait TicketStore: Debug + Send + Sync {
+    /// Keeps a ticket, unless the owner of its session has `limit` of them already; says
+    /// whether it did. Counting and keeping are one step.
+    async fn issue(
+        &self,
+        ticket: &StoredTicket,
+        limit: u32,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError>;
+
+    /// The token behind a ticket for this session. The ticket stays.
+    async fn look_up(
+        &self,
+        hash: &TicketHash,
+        address: &SessionAddress,
+        now: OffsetDateTime,
+    ) -> Result<Option<TicketToken>, StoreError>;
+
+    /// The same, and the ticket is gone. One step: of all who ask, one is answered.
+    async fn redeem(
+        &self,
+        hash: &TicketHash,
+        address: &SessionAddress,
+        now: OffsetDateTime,
+    ) -> Result<Option<TicketToken>, StoreError>;
+
+    /// Throws away the tickets that are too old.
+    async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
+}
+
 /// Text that must not be shown, wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct SecretText(pub String);

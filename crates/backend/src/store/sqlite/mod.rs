@@ -4,6 +4,9 @@
 //! read, undisturbed by it. `synchronous = FULL`: what was acknowledged survives the
 //! machine's end, not only the process's.
 
+mod keyring;
+mod tickets;
+
 use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
@@ -27,8 +30,8 @@ use sqlx::{
 use time::OffsetDateTime;
 
 use super::{
-    Creation, Deletion, Drawing, Full, KeyringStore, ListPosition, ListedSession, Quota,
-    SecretText, SessionStore, StoreError, StoredRing, StoredSession, Update,
+    Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quota, SessionStore,
+    StoreError, StoredSession, Update,
 };
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
@@ -329,74 +332,6 @@ impl SqliteStore {
     }
 }
 
-#[async_trait]
-impl KeyringStore for SqliteStore {
-    async fn load(&self) -> Result<Option<StoredRing>, StoreError> {
-        sqlx::query("SELECT generation, ring FROM keyring")
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?
-            .map(|row| stored_ring(&row))
-            .transpose()
-    }
-
-    async fn generation(&self) -> Result<Option<u64>, StoreError> {
-        sqlx::query_scalar("SELECT generation FROM keyring")
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?
-            .map(unsigned)
-            .transpose()
-    }
-
-    async fn create(&self, ring: &SecretText) -> Result<StoredRing, StoreError> {
-        let mut transaction =
-            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
-        sqlx::query(
-            "INSERT INTO keyring (one, generation, ring) VALUES (1, 1, $1) ON CONFLICT DO NOTHING",
-        )
-        .bind(&ring.0)
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-        let row = sqlx::query("SELECT generation, ring FROM keyring")
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
-        transaction.commit().await.map_err(unavailable)?;
-        stored_ring(&row)
-    }
-
-    async fn replace(&self, generation: u64, ring: &SecretText) -> Result<bool, StoreError> {
-        let mut writer = self.writer.acquire().await.map_err(unavailable)?;
-        // Without it, SQLite leaves what was there in pages that it means to use again.
-        sqlx::query("PRAGMA secure_delete = ON")
-            .execute(&mut *writer)
-            .await
-            .map_err(unavailable)?;
-        let done = sqlx::query(
-            "UPDATE keyring SET ring = $1, generation = generation + 1 WHERE generation = $2",
-        )
-        .bind(&ring.0)
-        .bind(signed(generation))
-        .execute(&mut *writer)
-        .await
-        .map_err(unavailable)?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        // The log of writes still holds what was there, until it is cut.
-        let busy: bool = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_one(&mut *writer)
-            .await
-            .map_err(unavailable)?;
-        if busy {
-            tracing::warn!("the earlier keyring is in the store's log until it is next cut");
-        }
-        Ok(true)
-    }
-}
-
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Unavailable(Box::new(error))
 }
@@ -488,12 +423,5 @@ fn listed(row: &SqliteRow) -> Result<ListedSession, StoreError> {
         created_at: moment(row, "created_at")?,
         updated_at: moment(row, "updated_at")?,
         expires_at: moment(row, "expires_at")?,
-    })
-}
-
-fn stored_ring(row: &SqliteRow) -> Result<StoredRing, StoreError> {
-    Ok(StoredRing {
-        generation: unsigned(row.try_get("generation").map_err(unavailable)?)?,
-        ring: SecretText(row.try_get("ring").map_err(unavailable)?),
     })
 }
