@@ -7,11 +7,14 @@
 )]
 
 mod bad_input;
+mod browser_private;
 mod browser_streams;
 mod cli;
 mod cli_client;
 mod cli_keys;
 mod conditions;
+mod cookies;
+mod cors;
 mod drain;
 mod fan_out;
 mod fuzz_api;
@@ -40,6 +43,7 @@ mod silence;
 mod snapshots;
 mod streams_multipart;
 mod streams_sse;
+mod tickets;
 mod tidy;
 mod tokens;
 mod traces;

@@ -15,11 +15,13 @@ use tests::{
 /// Contract §§3-6, as far as it is built.
 const ROUTES: &[(&str, &[&str])] = &[
     ("/api/auth/token", &["post"]),
+    ("/api/auth/cookie", &["post", "delete"]),
     ("/.well-known/jwks.json", &["get"]),
     ("/api/auth/jwks", &["get"]),
     ("/api/user/{user_id}/session", &["post"]),
     ("/api/user/{user_id}/sessions", &["get"]),
     ("/api/user/{user_id}/session/{session_id}", &["get", "put", "patch", "delete"]),
+    ("/api/user/{user_id}/session/{session_id}/ticket", &["post"]),
     ("/api/session", &["post"]),
     ("/api/session/{session_id}", &["get", "put", "patch"]),
     ("/api/templates", &["get"]),

@@ -39,6 +39,34 @@ async fn only_the_owner_sees_it_in_any_form() {
     owner.get("/stream/alice/diary.png").await.is(200);
 }
 
+/// 401 comes before 403 comes before 404. What is public is there or not for anyone; all else is
+/// one to a stranger's token.
+#[tokio::test]
+async fn a_strangers_token_does_not_tell_what_is_private_from_what_is_not_there() {
+    let node = Node::start().await;
+    let (owner, stranger) = (node.owner("alice").await, node.owner("mallory").await);
+    draws_in_private(&owner, "secret").await;
+    owner.draws("chart", LABEL, json!({ "value": "open" })).await;
+    let mut refusals = Vec::new();
+    for id in ["diary", "nothing"] {
+        for form in ["", ".svg", ".png", "?as=html"] {
+            let answer = stranger.get(&format!("/stream/alice/{id}{form}")).await;
+            let mut problem = answer.refuses(ErrorCode::Forbidden);
+            (problem.instance, problem.trace_id) = (String::new(), String::new());
+            refusals.push((problem, answer.header("www-authenticate").to_owned()));
+        }
+    }
+    assert!(refusals.iter().all(|refusal| *refusal == refusals[0]), "{refusals:?}");
+    stranger.get("/stream/alice/chart.svg").await.is(200);
+    owner.get("/stream/alice/nothing").await.refuses(ErrorCode::SessionNotFound);
+    stranger.get("/stream/nothing").await.refuses(ErrorCode::SessionNotFound);
+    // Without a token a viewer must see an end: an EventSource has no other way to know it.
+    node.get("/stream/alice/nothing").await.refuses(ErrorCode::SessionNotFound);
+    node.get("/stream/alice/diary").await.refuses(ErrorCode::AuthRequired);
+    owner.deletes("diary").await;
+    node.get("/stream/alice/diary").await.refuses(ErrorCode::SessionNotFound);
+}
+
 #[tokio::test]
 async fn what_the_owner_sees_is_for_no_other_site() {
     let node = Node::start().await;
@@ -46,7 +74,8 @@ async fn what_the_owner_sees_is_for_no_other_site() {
     draws_in_private(&owner, "secret").await;
     let svg = owner.get("/stream/alice/diary.svg").await.is(200);
     assert_eq!(svg.find_header("access-control-allow-origin"), None);
-    assert_eq!(svg.header("cross-origin-resource-policy"), "same-origin");
+    assert_eq!(svg.header("cross-origin-resource-policy"), "same-site");
+    assert_eq!(svg.header("cache-control"), "private, no-cache");
     let stream = owner.stream("diary").send().await.unwrap();
     assert!(!stream.headers().contains_key("access-control-allow-origin"));
 }

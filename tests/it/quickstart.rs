@@ -1,5 +1,5 @@
-//! What the documents say to newcomers: every command of quickstart.md and the README's ten
-//! lines are run, in order, as they stand.
+//! What the documents say to newcomers: every command of quickstart.md, the README's ten lines
+//! and docs/private.md are run, in order, as they stand.
 
 use std::{
     fs,
@@ -127,6 +127,18 @@ async fn the_ten_lines_of_the_readme_draw_a_live_picture() {
     let folder = tempfile::tempdir().unwrap();
     runs(folder.path(), &ten_lines.commands, node.base()).await;
     assert_eq!(node.owner("alice").await.reads("load").await.args, *json!({ "value": 42, "label": "CPU temperature", "unit": "°C", "min": 20, "max": 100, "warn": 75, "danger": 90 }).as_object().unwrap());
+}
+
+#[tokio::test]
+async fn what_is_said_of_private_pictures_works_to_the_letter() {
+    let node = Node::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    runs(folder.path(), &script(&blocks("docs/private.md")), node.base()).await;
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    let owner = node.owner("alice").await;
+    let drawn = owner.get("/stream/alice/diary.svg").await.is(200);
+    assert_eq!(read("diary.svg"), drawn.body);
+    assert!(read("diary.png").starts_with(b"\x89PNG"));
 }
 
 #[tokio::test]

@@ -161,6 +161,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("session", &["clock", "config", "encode", "hub", "lifecycle", "render", "store", "token"]),
     ("store", &[]),
     ("telemetry", &["config"]),
+    ("ticket", &["clock", "store", "token"]),
     ("token", &["clock", "config", "store"]),
 ];
 

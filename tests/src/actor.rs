@@ -150,6 +150,30 @@ impl Actor {
         serde_json::from_value(answer.json()).expect("a list of sessions")
     }
 
+    /// Tries to get a ticket for a session.
+    pub async fn asks_for_ticket(&self, id: &str) -> Answer {
+        self.send(self.request(Method::POST, &path::ticket(&self.address(id)))).await
+    }
+
+    /// Gets a ticket for a session.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn gets_ticket(&self, id: &str) -> String {
+        let answer = self.asks_for_ticket(id).await.is(200);
+        answer.json()["ticket"].as_str().expect("a ticket").to_owned()
+    }
+
+    /// Gets the cookie with which a browser may watch: `NAME=VALUE`, as it is sent back.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn gets_cookie(&self) -> String {
+        let answer = self.send(self.request(Method::POST, path::COOKIE)).await.is(200);
+        let (pair, _) = answer.header("set-cookie").split_once(';').expect("attributes");
+        pair.to_owned()
+    }
+
     /// A request for the stream of this actor's session, with the token.
     pub fn stream(&self, id: &str) -> RequestBuilder {
         self.request(Method::GET, &path::stream(&self.address(id)))

@@ -143,4 +143,14 @@ impl Door {
         let address: SessionAddress = address.parse().expect("an address");
         self.request(Method::GET, &path::stream(&address))
     }
+
+    /// A request for a stream such as `alice/chart` or `alice/chart.svg`, with a ticket.
+    pub fn with_ticket(&self, address: &str, ticket: &str) -> RequestBuilder {
+        self.request(Method::GET, &format!("/stream/{address}?ticket={ticket}"))
+    }
+
+    /// A request for a stream such as `alice/chart` or `alice/chart.svg`, with a cookie.
+    pub fn with_cookie(&self, address: &str, cookie: &str) -> RequestBuilder {
+        self.request(Method::GET, &format!("/stream/{address}")).header("cookie", cookie)
+    }
 }

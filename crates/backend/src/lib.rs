@@ -15,4 +15,5 @@ pub mod server;
 pub mod session;
 pub mod store;
 pub mod telemetry;
+pub mod ticket;
 pub mod token;

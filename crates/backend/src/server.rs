@@ -25,6 +25,7 @@ use crate::{
     render::{Renderer, WorkerProgram},
     session::Sessions,
     store::{SqliteStore, StoreError},
+    ticket::Tickets,
     token::{Keyring, KeyringError, Tokens},
 };
 
@@ -172,8 +173,14 @@ impl Server {
         );
         let limits = Arc::new(Limits::new(&config.limits, &clock, metrics.clone()));
         let (tokens, config) = (Arc::new(tokens), Arc::new(config));
+        let tickets = Tickets::new(
+            Arc::new(store.clone()),
+            tokens.clone(),
+            clock.clone(),
+            config.tickets_per_user,
+        );
         let reference = Arc::new(Reference::new(&config)?);
-        let app = App { sessions, tokens, hub, limits, metrics, config, reference };
+        let app = App { sessions, tokens, tickets, hub, limits, metrics, config, reference };
         Ok(Self { app, store, clock, lifecycle, _lock: lock })
     }
 
@@ -192,6 +199,7 @@ impl Server {
         self.announce(&listeners)?;
         self.lifecycle.spawn(self.app.hub.clone().beat(config.heartbeat));
         self.lifecycle.spawn(self.app.sessions.clone().expire());
+        self.lifecycle.spawn(self.app.tickets.clone().expire());
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         let finish = CancellationToken::new();
         let mut serving = Box::pin(async {

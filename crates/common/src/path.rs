@@ -5,6 +5,8 @@ use crate::id::{SessionAddress, UserId};
 
 /// Mints a token.
 pub const TOKEN: &str = "/api/auth/token";
+/// Lets a browser watch with its cookie, or takes that back.
+pub const COOKIE: &str = "/api/auth/cookie";
 /// The public keys that verify tokens.
 pub const JWKS: &str = "/.well-known/jwks.json";
 /// The same keys, for clients that only know `/api`.
@@ -16,6 +18,8 @@ pub const USER_SESSION_CREATE: &str = "/api/user/{user_id}/session";
 pub const USER_SESSIONS: &str = "/api/user/{user_id}/sessions";
 /// One session of a user.
 pub const USER_SESSION: &str = "/api/user/{user_id}/session/{session_id}";
+/// Tickets to watch one session of a user: issued here.
+pub const TICKET: &str = "/api/user/{user_id}/session/{session_id}/ticket";
 /// Public sessions: created here.
 pub const PUBLIC_SESSION_CREATE: &str = "/api/session";
 /// One public session.
@@ -64,6 +68,11 @@ pub fn session(address: &SessionAddress) -> String {
     }
 }
 
+/// Where tickets to watch a session are issued.
+pub fn ticket(address: &SessionAddress) -> String {
+    format!("{}/ticket", session(address))
+}
+
 /// The stream of one session, whoever owns it.
 pub fn stream(address: &SessionAddress) -> String {
     format!("/stream/{address}")
@@ -98,6 +107,7 @@ mod tests {
         assert!(matches(USER_SESSIONS, &user_sessions(&alice)));
         assert!(matches(USER_SESSION, &session(&owned)));
         assert!(matches(PUBLIC_SESSION, &session(&public)));
+        assert!(matches(TICKET, &ticket(&owned)));
         assert!(matches(USER_STREAM, &stream(&owned)));
         assert!(matches(PUBLIC_STREAM, &stream(&public)));
         assert!(matches(TEMPLATE, &template("badge")));

@@ -177,6 +177,10 @@ async fn follow(target: &Target, seen: &mut Seen) -> Result<Ended, Failure> {
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NO_CONTENT => return Ok(Ended::Final("the session is gone".to_owned())),
+        // What is not there (any more) looks to someone else's token like what is private.
+        StatusCode::FORBIDDEN if seen.events > 0 => {
+            return Ok(Ended::Final(refusal(response).await));
+        }
         _ => {
             let asked_for = retry_after(&response);
             return Ok(Ended::Refused(refusal(response).await, asked_for));

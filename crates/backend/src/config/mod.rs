@@ -56,6 +56,8 @@ pub struct Config {
     pub ops_listen: SocketAddr,
     /// How the outside reaches this server, without a slash at the end.
     pub public_url: Option<String>,
+    /// The other sites whose pages may use the API, as browsers spell origins.
+    pub cors_origins: Vec<String>,
     /// Where the embedded store lives.
     pub data_dir: PathBuf,
     /// Who gets tokens.
@@ -66,6 +68,8 @@ pub struct Config {
     pub session_lifetimes: Lifetimes,
     /// Of tokens.
     pub token_lifetimes: Lifetimes,
+    /// Unused tickets that a user may have at once.
+    pub tickets_per_user: u32,
     /// What tokens say of themselves.
     pub token_names: Expected,
     /// The keys behind tokens.
@@ -105,11 +109,13 @@ impl Config {
             listen,
             ops_listen: raw.parse("ops-listen", "must be ADDRESS:PORT, such as 127.0.0.1:3001")?,
             public_url: raw.optional("public-url", public_url)?,
+            cors_origins: raw.optional("cors-origins", origins)?.unwrap_or_default(),
             data_dir: raw.parse("data-dir", "must be a path")?,
             minting: minting(raw, listen)?,
             public_sessions: raw.with("public-sessions", switch)?,
             session_lifetimes: raw.lifetimes("session-ttl", "session-max-ttl")?,
             token_lifetimes,
+            tickets_per_user: raw.with("tickets-per-user", number)?,
             token_names: Expected {
                 issuer: raw.with("token-issuer", not_empty)?,
                 audience: raw.with("token-audience", not_empty)?,
@@ -240,6 +246,30 @@ fn public_url(value: &str) -> Result<String, String> {
     }
 }
 
+/// Reads origins, exactly as browsers will send them.
+fn origins(value: &str) -> Result<Vec<String>, String> {
+    value.split(',').map(str::trim).map(origin).collect()
+}
+
+fn origin(value: &str) -> Result<String, String> {
+    let fix = "must be origins such as https://app.example or http://localhost:8080, separated by \
+               commas, without a path and without *";
+    let url = Url::parse(value).map_err(|_| fix.to_owned())?;
+    let origin = url.origin().ascii_serialization();
+    // A browser's origin has no star, so none would ever be equal to it.
+    if value.contains('*') {
+        return Err(fix.to_owned());
+    }
+    match (url.scheme(), origin == value) {
+        ("http" | "https", true) => Ok(origin),
+        // Only the spelling is wrong: say which one is right.
+        ("http" | "https", false) if !value.contains('@') => {
+            Err(format!("{fix}: {value} is written {origin}"))
+        }
+        _ => Err(fix.to_owned()),
+    }
+}
+
 /// Reads `90s`, `1h 30m`, `7d`, or a bare number of seconds.
 ///
 /// # Errors
@@ -303,6 +333,10 @@ fn count(value: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("must be a whole number above 0".to_owned()),
         Ok(count) => Ok(count),
     }
+}
+
+fn number(value: &str) -> Result<u32, String> {
+    count(value)?.try_into().map_err(|_| "must be below 4294967296".to_owned())
 }
 
 fn parallel(value: &str) -> Result<usize, String> {

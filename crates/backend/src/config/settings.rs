@@ -47,6 +47,12 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "How the outside reaches this server: the start of every link",
     ),
+    setting(
+        "cors-origins",
+        "ORIGINS",
+        "",
+        "Other sites whose pages may use the API, such as https://app.example, with commas",
+    ),
     setting("data-dir", "PATH", "./data", "Where the embedded store lives"),
     setting(
         "minting",
@@ -72,6 +78,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("token-max-ttl", "DURATION", "30d", "How long a token may ask to be valid"),
     setting("token-issuer", "TEXT", "easel", "The iss of every token"),
     setting("token-audience", "TEXT", "easel", "The aud of every token"),
+    setting(
+        "tickets-per-user",
+        "COUNT",
+        "1000",
+        "Unused tickets of one user; a busy page needs one for each of its visitors in 30 seconds",
+    ),
     setting(
         "key-publish-delay",
         "DURATION",

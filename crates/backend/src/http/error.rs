@@ -20,6 +20,7 @@ use crate::{
     render::{Limit, Position, RenderError},
     session::{ChangeError, SessionError, Space, access::Denied},
     store::{Full, Quota},
+    ticket::TicketError,
     token::IssueError,
 };
 
@@ -53,6 +54,10 @@ pub(super) enum ApiError {
     AuthRequired,
     /// A token that is not believed.
     Token(TokenFault),
+    /// What the ticket room says.
+    Ticket(TicketError),
+    /// A page of a site that may not do this.
+    Origin,
     /// Wrong user id or password.
     Credentials,
     /// A right of someone else.
@@ -87,7 +92,13 @@ macro_rules! from {
     };
 }
 
-from! { SessionError => Session, RenderError => Render, IssueError => Issue, TokenFault => Token }
+from! {
+    SessionError => Session,
+    RenderError => Render,
+    IssueError => Issue,
+    TokenFault => Token,
+    TicketError => Ticket,
+}
 
 /// A problem that does not know its request yet; [`super::guard`] completes it.
 #[derive(Debug, Clone)]
@@ -204,6 +215,12 @@ impl ApiError {
                 Draft::new(Code::AuthTokenExpired, "The token has expired; get a new one.")
             }
             Self::Token(_) => Draft::new(Code::AuthTokenInvalid, "The token is not valid here."),
+            Self::Ticket(error) => ticket(error),
+            Self::Origin => Draft::field(
+                Code::OriginNotAllowed,
+                "Origin",
+                "the operator has to add this site to the setting cors-origins",
+            ),
             Self::Credentials => {
                 Draft::new(Code::AuthCredentialsInvalid, "The user id or the password is wrong.")
             }
@@ -280,7 +297,11 @@ fn session(error: SessionError) -> Draft {
         }
         SessionError::Render(error) => render(error),
         SessionError::Full(full, quota, owner) => used_up(full, quota, owner),
-        SessionError::Denied(Denied::Anonymous) => ApiError::AuthRequired.draft(),
+        SessionError::Denied(Denied::Anonymous) => Draft::new(
+            ErrorCode::AuthRequired,
+            "This picture is private: send its owner's token as Authorization: Bearer <token>, \
+             or a ticket as ?ticket=<ticket>.",
+        ),
         SessionError::Denied(Denied::Stranger) => ApiError::Forbidden.draft(),
         SessionError::Defect(error) => {
             tracing::error!(%error, "a defect");
@@ -290,6 +311,20 @@ fn session(error: SessionError) -> Draft {
             tracing::error!(%error, "the store failed");
             Draft::new(ErrorCode::StoreUnavailable, "Nothing was changed; try again.")
         }
+    }
+}
+
+fn ticket(error: TicketError) -> Draft {
+    match error {
+        TicketError::Invalid => Draft::new(
+            ErrorCode::AuthTicketInvalid,
+            "A ticket opens one session, once, soon after it was issued; get a new one.",
+        ),
+        TicketError::Limit(limit) => Draft::new(
+            ErrorCode::TicketLimit,
+            format!("{limit} tickets of this user wait to be used; each waits 30 seconds at most."),
+        ),
+        TicketError::Store(error) => session(error.into()),
     }
 }
 
@@ -355,7 +390,9 @@ fn too_many_viewers(crowded: Crowded) -> Draft {
 /// RFC 6750 §3: what kind of token would help, and what is wrong with the one that was sent.
 fn challenge(code: ErrorCode) -> Option<&'static str> {
     match code {
-        ErrorCode::AuthRequired | ErrorCode::AuthCredentialsInvalid => Some("Bearer"),
+        ErrorCode::AuthRequired
+        | ErrorCode::AuthCredentialsInvalid
+        | ErrorCode::AuthTicketInvalid => Some("Bearer"),
         ErrorCode::AuthTokenInvalid | ErrorCode::AuthTokenExpired => {
             Some("Bearer error=\"invalid_token\"")
         }

@@ -3,9 +3,12 @@
 //! Handlers extract, call a room, and answer. What a handler may do is in its signature:
 //! one without a right among its extractors is public.
 
+mod cookies;
+mod cors;
 mod docs;
 mod error;
 mod extract;
+mod form;
 mod gallery;
 mod guard;
 mod ops;
@@ -13,6 +16,7 @@ mod pages;
 mod sessions;
 mod shares;
 mod streams;
+mod tickets;
 mod tokens;
 
 pub(crate) use self::docs::{Reference, ReferenceError};
@@ -26,7 +30,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    config::Config, hub::Hub, limit::Limits, metrics::Metrics, session::Sessions, token::Tokens,
+    config::Config, hub::Hub, limit::Limits, metrics::Metrics, session::Sessions, ticket::Tickets,
+    token::Tokens,
 };
 
 /// What the handlers are given; each takes the part it needs.
@@ -36,6 +41,8 @@ pub struct App {
     pub sessions: Arc<Sessions>,
     /// Who is asking.
     pub tokens: Arc<Tokens>,
+    /// Who may watch without a token.
+    pub tickets: Arc<Tickets>,
     /// Who is watching.
     pub hub: Arc<Hub>,
     /// How much anyone may take.
@@ -54,6 +61,7 @@ fn counted() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(docs::head())
         // For programs that draw.
         .routes(routes!(tokens::issue))
+        .routes(routes!(cookies::set, cookies::clear))
         .routes(routes!(sessions::create_owned))
         .routes(routes!(sessions::list))
         .routes(routes!(
@@ -62,6 +70,7 @@ fn counted() -> OpenApiRouter<App> {
             sessions::patch_owned,
             sessions::delete_owned
         ))
+        .routes(routes!(tickets::issue))
         .routes(routes!(sessions::create_public))
         .routes(routes!(sessions::get_public, sessions::put_public, sessions::patch_public))
         .routes(routes!(gallery::list))
@@ -99,8 +108,9 @@ pub(crate) fn public(app: App) -> Router {
     let (probes, _) = probes().split_for_parts();
     let count = middleware::from_fn_with_state(app.limits.clone(), shares::count);
     let router = counted.layer(count).merge(probes).merge(pages::routes());
+    let share = middleware::from_fn_with_state(app.clone(), cors::share);
     let config = app.config.clone();
-    guarded(router.fallback(pages::fallback).with_state(app), config)
+    guarded(router.fallback(pages::fallback).layer(share).with_state(app), config)
 }
 
 /// Everything that the ops listener serves.

@@ -1,24 +1,24 @@
 //! Live pictures over HTTP: one URL, and what comes back depends on who asks.
 
-use std::{convert::Infallible, ops::RangeInclusive, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use common::{Revision, path};
 use futures_util::stream;
-use serde::Deserialize;
 use tokio_stream::{Stream, StreamExt};
-use utoipa::{IntoParams, ToSchema};
 
 use super::{
     App,
+    cors::EXPOSED,
     docs::{Finding, Pictures, Refusals, reads, refuses},
     error::ApiError,
-    extract::{IfNoneMatch, MaybeCaller, Query, Readable, Suffix},
+    extract::{IfNoneMatch, MaybeCaller, Proof, Query, Readable, Watching},
+    form::{Form, How},
     shares::Shares,
 };
 use crate::{
@@ -32,68 +32,6 @@ use crate::{
 /// What a picture may do in a browser that opens it by itself: be drawn.
 pub(super) const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
                               font-src data:; sandbox";
-
-/// What pages of other origins may read of an answer's head.
-const EXPOSED: &str = "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
-
-/// A form of a live picture
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Form {
-    /// Server-sent events.
-    Sse,
-    /// `multipart/x-mixed-replace`, for `<img>`.
-    Multipart,
-    /// A page that watches.
-    Html,
-    /// The current frame.
-    Svg,
-    /// The current frame as a bitmap.
-    Png,
-}
-
-/// How to send a live picture
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct How {
-    /// The form; chosen by the request's headers when absent.
-    #[serde(rename = "as")]
-    #[param(inline)]
-    form: Option<Form>,
-    /// Of a PNG: so many pixels for each unit of the picture's own size.
-    #[param(minimum = 0.1, maximum = 8, example = 2)]
-    scale: Option<f32>,
-    /// Of a PNG: so many pixels wide, and as high as the picture is then. Not with `scale`.
-    #[param(minimum = 1, maximum = 4096, example = 600)]
-    width: Option<u32>,
-}
-
-/// Sizes of a bitmap relative to the picture: from a thumbnail to print.
-const SCALES: RangeInclusive<f32> = 0.1..=8.0;
-
-impl How {
-    /// The size that a bitmap is to have.
-    fn size(&self, form: Form, max_side: u32) -> Result<Size, ApiError> {
-        let refuse = |parameter: &str, detail: String| {
-            Err(ApiError::Invalid { pointer: parameter.to_owned(), detail })
-        };
-        let named = if self.scale.is_some() { "scale" } else { "width" };
-        if form != Form::Png && (self.scale.is_some() || self.width.is_some()) {
-            return refuse(named, format!("{named} is for PNGs; ask with as=png"));
-        }
-        match (self.scale, self.width) {
-            (None, None) => Ok(Size::Scale(1.0)),
-            (Some(_), Some(_)) => refuse("width", "send either scale or width".to_owned()),
-            (Some(scale), None) if SCALES.contains(&scale) => Ok(Size::Scale(scale)),
-            (Some(_), None) => {
-                let (least, most) = (SCALES.start(), SCALES.end());
-                refuse("scale", format!("scale must be from {least} to {most}"))
-            }
-            (None, Some(width)) if (1..=max_side).contains(&width) => Ok(Size::Width(width)),
-            (None, Some(_)) => refuse("width", format!("width must be from 1 to {max_side}")),
-        }
-    }
-}
 
 /// The tag of a bitmap: other bytes in another size, and so another tag.
 fn bitmap_tag(revision: Revision, size: Size) -> String {
@@ -120,21 +58,20 @@ refuses!(
 /// be.
 #[utoipa::path(
     get, path = path::USER_STREAM, tag = "Streams", operation_id = "watchSession",
-    security((), ("bearer" = [])),
+    security((), ("bearer" = []), ("cookie" = []), ("ticket" = [])),
     params(Readable, How, IfNoneMatch),
-    responses(Pictures, Refusals<(Readable, Query<How>, Sending)>)
+    responses(Pictures, Refusals<(Readable, Sending)>)
 )]
 pub(super) async fn owned(
     readable: Readable,
     State(app): State<App>,
     shares: Shares,
     method: Method,
-    how: Query<How>,
     known: IfNoneMatch,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let asker = Asker { shares, method, headers };
-    answer(readable, &app, &how.0, &known, &asker).await
+    answer(readable, &app, &known, &asker).await
 }
 
 /// What names a public picture.
@@ -154,11 +91,10 @@ pub(super) async fn public(
     app: State<App>,
     shares: Shares,
     method: Method,
-    how: Query<How>,
     known: IfNoneMatch,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    owned(readable, app, shares, method, how, known, headers).await
+    owned(readable, app, shares, method, known, headers).await
 }
 
 /// Who asks for a stream, as far as the answer depends on it.
@@ -171,30 +107,25 @@ struct Asker {
 async fn answer(
     Readable(readable): Readable,
     app: &App,
-    how: &How,
     known: &IfNoneMatch,
     Asker { shares, method, headers }: &Asker,
 ) -> Result<Response, ApiError> {
     let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let readable = match readable {
-        Ok(readable) => readable,
+    let Watching { session, viewer, form, size, proof } = match readable {
+        Ok(watching) => watching,
         // A browser's EventSource that comes back: 204 is how it is told to stop.
         Err(SessionError::NotFound) if last_event_id.is_some() => {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         Err(error) => return Err(error.into()),
     };
-    let form = how.form.unwrap_or_else(|| choose(readable.suffix, headers));
-    let size = how.size(form, app.config.render.snapshot.side)?;
     let streams = matches!(form, Form::Sse | Form::Multipart);
     if streams && app.hub.is_draining() {
         return Err(ApiError::Draining);
     }
     // Whoever asks for the head alone does not stay.
     let stays = streams && method != Method::HEAD;
-    let seat = stays.then(|| shares.seat(&readable.session.address)).transpose()?;
-    let (is_public, viewer) = (readable.is_public(), readable.viewer);
-    let session = readable.session;
+    let seat = stays.then(|| shares.seat(&session.address)).transpose()?;
     let mut response = match form {
         Form::Sse => events(viewer, seat, last_event_id.and_then(|id| id.parse().ok())),
         Form::Multipart => parts(viewer, seat),
@@ -216,36 +147,41 @@ async fn answer(
         }
     };
     let headers = response.headers_mut();
-    let mut add = |name, value| headers.insert(name, HeaderValue::from_static(value));
     if form != Form::Html {
-        add(header::CONTENT_SECURITY_POLICY, PICTURE_POLICY);
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PICTURE_POLICY));
     }
-    if is_public {
-        add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-        add(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-        add(header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
-    }
-    add(header::VARY, "Accept, Sec-Fetch-Dest");
+    share(headers, proof);
     Ok(response)
 }
 
-/// What the request asks for without saying it. Browsers send `Sec-Fetch-Dest` to hosts they
-/// trust and a telling `Accept` to all.
-fn choose(suffix: Option<Suffix>, headers: &HeaderMap) -> Form {
-    match suffix {
-        Some(Suffix::Svg) => return Form::Svg,
-        Some(Suffix::Png) => return Form::Png,
-        None => {}
+/// Says which other sites may have the picture, and which caches. What a browser sent by
+/// itself opens it to the pages of the same site only; whoever put a ticket into a URL meant
+/// the page that loads it, wherever that is. A token in a header is for the sites that the
+/// configuration names, which [`super::cors`] knows.
+fn share(headers: &mut HeaderMap, proof: Proof) {
+    let mut add = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
+    match proof {
+        Proof::NotNeeded | Proof::Ticket => {
+            add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+            add(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            add(resource_policy, "cross-origin");
+        }
+        Proof::Header | Proof::Cookie => {
+            add(resource_policy, "same-site");
+        }
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let accept = text("accept");
-    match text("sec-fetch-dest") {
-        _ if accept.starts_with("text/event-stream") => Form::Sse,
-        "image" | "object" | "embed" | "iframe" | "frame" => Form::Multipart,
-        "document" => Form::Html,
-        _ if accept.starts_with("image/") => Form::Multipart,
-        _ if accept.contains("text/html") => Form::Html,
-        _ => Form::Sse,
+    match proof {
+        Proof::NotNeeded => {
+            add(header::VARY, "Accept, Sec-Fetch-Dest");
+        }
+        Proof::Header | Proof::Ticket | Proof::Cookie => {
+            add(header::VARY, "Accept, Sec-Fetch-Dest, Sec-Fetch-Site, Authorization, Cookie");
+            if headers.contains_key(header::ETAG) {
+                headers
+                    .insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+            }
+        }
     }
 }
 
@@ -280,7 +216,7 @@ fn live(content_type: &str, body: impl Stream<Item = Bytes> + Send + 'static) ->
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-store"),
         // Proxies that gather an answer before they pass it on would gather for ever.
-        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     (headers, Body::from_stream(body.map(Ok::<_, Infallible>))).into_response()
 }
@@ -324,36 +260,4 @@ fn parts(mut viewer: Viewer, seat: Option<Seat>) -> Response {
         })
     });
     live(&content_type, tokio_stream::iter(opening).chain(body))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chosen(headers: &[(&'static str, &'static str)]) -> Form {
-        let headers = headers.iter().map(|(name, value)| {
-            (header::HeaderName::from_static(name), HeaderValue::from_static(value))
-        });
-        choose(None, &headers.collect())
-    }
-
-    #[test]
-    fn everyone_gets_the_form_they_can_show() {
-        let image = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
-        let page = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-        for (headers, form) in [
-            (&[("accept", "*/*")][..], Form::Sse),
-            (&[], Form::Sse),
-            (&[("accept", "text/event-stream"), ("sec-fetch-dest", "empty")], Form::Sse),
-            (&[("accept", image), ("sec-fetch-dest", "image")], Form::Multipart),
-            (&[("accept", image)], Form::Multipart),
-            (&[("accept", page), ("sec-fetch-dest", "object")], Form::Multipart),
-            (&[("accept", page), ("sec-fetch-dest", "embed")], Form::Multipart),
-            (&[("accept", page), ("sec-fetch-dest", "iframe")], Form::Multipart),
-            (&[("accept", page), ("sec-fetch-dest", "document")], Form::Html),
-            (&[("accept", page)], Form::Html),
-        ] {
-            assert_eq!(chosen(headers), form, "{headers:?}");
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! Who may watch: a pure decision.
 
-use common::api::Visibility;
+use common::{SessionAddress, api::Visibility};
 
+use super::SessionError;
 use crate::{store::StoredSession, token::Identity};
 
 /// Why someone may not watch.
@@ -37,9 +38,23 @@ pub fn may_watch<'a>(
     }
     match caller {
         None => Err(Denied::Anonymous),
-        Some(caller) if session.address.owner.as_ref() == Some(&caller.user) => {
-            Ok(Right::Of(caller))
-        }
+        Some(caller) if is_owner(&session.address, caller) => Ok(Right::Of(caller)),
         Some(_) => Err(Denied::Stranger),
     }
+}
+
+/// What to say of a session that is not there. To someone else's token, all that is not
+/// public looks alike: the answer does not tell whether there is such a session.
+pub fn absent(address: &SessionAddress, caller: Option<&Identity>) -> SessionError {
+    match caller {
+        Some(caller) if address.owner.is_some() && !is_owner(address, caller) => {
+            Denied::Stranger.into()
+        }
+        _ => SessionError::NotFound,
+    }
+}
+
+/// Whether a session is this user's.
+pub fn is_owner(address: &SessionAddress, who: &Identity) -> bool {
+    address.owner.as_ref() == Some(&who.user)
 }

@@ -325,7 +325,10 @@ impl Sessions {
     ) -> Result<(Viewer, StoredSession), SessionError> {
         loop {
             let mut viewer = self.hub.join(address);
-            let session = self.get(address).await?;
+            let session = match self.get(address).await {
+                Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
+                found => found?,
+            };
             match access::may_watch(&session, caller)? {
                 Right::Lasting => {}
                 Right::Of(caller) => viewer.admit(caller.expires_at, caller.key.clone().ends()),

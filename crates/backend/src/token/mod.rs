@@ -116,4 +116,22 @@ impl Tokens {
         let key = self.keyring.in_use(parsed.kid());
         Ok(Identity { user: claims.sub, expires_at, key })
     }
+
+    /// Whom a token spoke for that was verified before, and what is left of its right: for what
+    /// is handed on, such as a ticket.
+    ///
+    /// # Errors
+    /// When it has ended since, or its key has.
+    pub async fn recall(
+        &self,
+        user: UserId,
+        kid: &str,
+        expires_at: OffsetDateTime,
+    ) -> Result<Identity, TokenFault> {
+        self.keyring.verifying_key(kid).await?;
+        match expires_at > self.clock.now() {
+            true => Ok(Identity { user, expires_at, key: self.keyring.in_use(kid) }),
+            false => Err(TokenFault::Expired),
+        }
+    }
 }

@@ -56,8 +56,12 @@ codes! {
     AuthTokenExpired = "AUTH_TOKEN_EXPIRED", 401, "The token has expired";
     /// The user id or the password is wrong.
     AuthCredentialsInvalid = "AUTH_CREDENTIALS_INVALID", 401, "The credentials are not valid";
+    /// The ticket is not one of ours, not for this session, used, or too old.
+    AuthTicketInvalid = "AUTH_TICKET_INVALID", 401, "The ticket is not valid";
     /// The token is valid and does not give this right.
     Forbidden = "FORBIDDEN", 403, "This belongs to someone else";
+    /// The page that sent the request is of a site that may not do this.
+    OriginNotAllowed = "ORIGIN_NOT_ALLOWED", 403, "This site may not do that";
     /// No such route.
     NotFound = "NOT_FOUND", 404, "There is nothing here";
     /// No such session, or it has expired.
@@ -88,6 +92,8 @@ codes! {
     QuotaExceeded = "QUOTA_EXCEEDED", 429, "A quota is used up";
     /// The session, or the address, has as many viewers as it may have.
     TooManyViewers = "TOO_MANY_VIEWERS", 429, "Too many viewers";
+    /// Too many tickets of this user have not been used yet.
+    TicketLimit = "TICKET_LIMIT", 429, "Too many tickets are waiting";
     /// Something broke here; the log knows what.
     Internal = "INTERNAL", 500, "Something went wrong on the server";
     /// The store cannot be reached.

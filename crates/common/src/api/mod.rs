@@ -1,12 +1,15 @@
 //! The wire: one file per resource. These types say what JSON looks like and nothing of
 //! what the server does with it.
 
+pub mod cookie;
 pub mod error;
 pub mod server;
 pub mod session;
 pub mod template;
+pub mod ticket;
 pub mod token;
 
+pub use cookie::CookieLife;
 pub use error::{ErrorCode, FieldError, Problem};
 pub use server::{Minting, ServerInfo};
 pub use session::{
@@ -14,6 +17,7 @@ pub use session::{
     UserSessionRef, Visibility,
 };
 pub use template::{RenderRequest, Template, TemplateList};
+pub use ticket::Ticket;
 pub use token::{Token, TokenRequest};
 
 /// A JSON object: the args of a template.

@@ -13,7 +13,7 @@ pub enum Visibility {
     /// Anyone who knows the URL.
     #[default]
     Public,
-    /// Its owner.
+    /// Its owner, and whoever presents a ticket first.
     Private,
 }
 

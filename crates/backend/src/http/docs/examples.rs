@@ -12,6 +12,7 @@ use crate::{
     render::{Position, RenderError},
     session::{SessionError, Space},
     store::{Full, Quota},
+    ticket::TicketError,
 };
 
 /// The problem that a request gets with this code.
@@ -41,6 +42,9 @@ fn refusal(code: ErrorCode) -> Option<ApiError> {
         ErrorCode::AuthTokenExpired => TokenFault::Expired.into(),
         ErrorCode::AuthCredentialsInvalid => ApiError::Credentials,
         ErrorCode::Forbidden => ApiError::Forbidden,
+        ErrorCode::AuthTicketInvalid => TicketError::Invalid.into(),
+        ErrorCode::OriginNotAllowed => ApiError::Origin,
+        ErrorCode::TicketLimit => TicketError::Limit(1_000).into(),
         ErrorCode::NotFound => ApiError::NotFound,
         ErrorCode::SessionNotFound => SessionError::NotFound.into(),
         ErrorCode::TemplateNotFound => ApiError::NoSuchTemplate("gauge2".to_owned()),

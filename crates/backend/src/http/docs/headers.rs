@@ -18,6 +18,11 @@ pub(super) const HEADERS: &[(&str, &str, &str)] = &[
     ),
     ("Cache-Control", "Who may keep this answer, and for how long.", "no-store"),
     ("ETag", "The revision of what was read or written (RFC 9110).", "\"1795250000000000-3\""),
+    (
+        "Set-Cookie",
+        "Sets the cookie that opens private streams, or takes it back.",
+        "__Host-easel=eyJ0eXAi…; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=86400",
+    ),
     ("Location", "The path of what was created.", "/api/user/alice/session/chart"),
     (
         "Content-Security-Policy",

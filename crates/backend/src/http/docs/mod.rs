@@ -26,7 +26,7 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 use common::{
-    api::{ErrorCode, Problem, ServerInfo},
+    api::{ErrorCode, Problem, ServerInfo, cookie::COOKIE_NAME},
     path,
 };
 use serde_json::{Map, Value, json};
@@ -59,22 +59,31 @@ use crate::{config::Config, render::page};
         (name = "Operations", description = "For operators and clients"),
     ),
     components(schemas(Problem)),
-    modifiers(&Bearer),
+    modifiers(&Proofs),
 )]
 struct Head;
 
 /// How callers prove who they are.
-struct Bearer;
+struct Proofs;
 
-impl utoipa::Modify for Bearer {
+impl utoipa::Modify for Proofs {
     fn modify(&self, document: &mut OpenApi) {
-        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        use utoipa::openapi::security::{
+            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme,
+        };
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some("A token of `POST /api/auth/token`, or of `easel token`."));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let about = "Opens private streams, and nothing else. `POST /api/auth/cookie` sets it.";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(COOKIE_NAME, about));
+        components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+        let about =
+            "Opens one private stream, once. `POST …/session/{session_id}/ticket` issues it.";
+        let ticket = ApiKey::Query(ApiKeyValue::with_description("ticket", about));
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ticket));
     }
 }
 

@@ -112,7 +112,7 @@ fn answer(status: u16, codes: &BTreeSet<&str>) -> Response {
         .build();
     let mut answer =
         ResponseBuilder::new().description(titles.join(". ")).content(PROBLEM_JSON, content);
-    for name in headers(status) {
+    for name in headers(status, codes) {
         answer = answer.header(*name, Header::default());
     }
     answer.build()
@@ -124,8 +124,10 @@ fn example(code: &str) -> RefOr<utoipa::openapi::example::Example> {
 
 /// The headers that go with every error of a status. What they mean stands in
 /// [`super::HEADERS`].
-fn headers(status: u16) -> &'static [&'static str] {
+fn headers(status: u16, codes: &BTreeSet<&str>) -> &'static [&'static str] {
     match status {
+        // No token would help a page of a site that is not named.
+        403 if codes.contains(ErrorCode::OriginNotAllowed.as_str()) => &[],
         401 | 403 => &["WWW-Authenticate"],
         429 | 503 => &["Retry-After"],
         _ => &[],

@@ -1,5 +1,5 @@
-//! Who is asking: from a bearer token in the `Authorization` header (RFC 6750 §2.1), and
-//! from nowhere else.
+//! Who is asking: from a bearer token in the `Authorization` header (RFC 6750 §2.1). The API
+//! reads it nowhere else.
 
 use std::sync::Arc;
 
@@ -18,6 +18,13 @@ use crate::{
 /// Someone with a valid token.
 pub(in crate::http) struct Caller(pub(in crate::http) Identity);
 refuses!(Caller: AuthRequired; and MaybeCaller);
+
+/// Someone with a valid token, and the token itself.
+pub(in crate::http) struct Bearer {
+    pub(in crate::http) who: Identity,
+    pub(in crate::http) token: String,
+}
+refuses!(Bearer: AuthRequired; and MaybeCaller);
 
 /// Someone with a valid token, or without any. A bad token is refused, not ignored.
 pub(in crate::http) struct MaybeCaller(pub(in crate::http) Option<Identity>);
@@ -39,11 +46,35 @@ impl FromRequestParts<App> for MaybeCaller {
         let Some(token) = bearer(&parts.headers)? else {
             return Ok(Self(None));
         };
-        let identity = Arc::<Tokens>::from_ref(app).verify(token).await?;
-        let shares = Shares::from_request_parts(parts, app).await?;
-        shares.take_of_user(Limit::RequestsPerUser, &identity.user).await?;
-        Ok(Self(Some(identity)))
+        let who = verify(app, token).await?;
+        Ok(Self(Some(counted(parts, app, who).await?)))
     }
+}
+
+impl FromRequestParts<App> for Bearer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let token = bearer(&parts.headers)?.ok_or(ApiError::AuthRequired)?.to_owned();
+        let who = verify(app, &token).await?;
+        Ok(Self { who: counted(parts, app, who).await?, token })
+    }
+}
+
+/// Whom a token speaks for.
+pub(super) async fn verify(app: &App, token: &str) -> Result<Identity, ApiError> {
+    Ok(Arc::<Tokens>::from_ref(app).verify(token).await?)
+}
+
+/// Takes a request from the share of whoever sent it.
+pub(super) async fn counted(
+    parts: &mut Parts,
+    app: &App,
+    who: Identity,
+) -> Result<Identity, ApiError> {
+    let shares = Shares::from_request_parts(parts, app).await?;
+    shares.take_of_user(Limit::RequestsPerUser, &who.user).await?;
+    Ok(who)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {

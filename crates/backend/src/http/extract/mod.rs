@@ -4,13 +4,20 @@
 mod caller;
 mod condition;
 mod json;
+mod origin;
+mod proof;
 mod session;
 mod share;
 
 pub(super) use self::{
-    caller::MaybeCaller,
+    caller::{Bearer, MaybeCaller},
     condition::{IfMatch, IfNoneMatch},
     json::{Json, MergePatch, Query},
-    session::{OwnedSession, OwnedSpace, PublicSession, PublicSpace, Readable, Segments, Suffix},
+    origin::{TrustedOrigin, is_listed},
+    proof::Proof,
+    session::{
+        Handing, OwnedSession, OwnedSpace, PublicSession, PublicSpace, Readable, Segments, Suffix,
+        Watching,
+    },
     share::{Changing, Creating, Minting, Rendering},
 };

@@ -5,21 +5,28 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts, RawPathParams},
-    http::request::Parts,
+    http::{Method, request::Parts},
 };
 use common::{SessionAddress, SessionId, UserId, api::Visibility};
 
-use super::caller::{Caller, MaybeCaller};
+use super::{
+    caller::{Caller, MaybeCaller},
+    json::Query,
+    proof::{Proof, beside_the_header},
+};
 use crate::{
     config::Config,
     http::{
         App,
         docs::{Finding, reads, refuses},
         error::ApiError,
+        form::{Form, How},
     },
     hub::Viewer,
-    session::{SessionError, Sessions},
+    render::Size,
+    session::{SessionError, Sessions, access::Denied},
     store::StoredSession,
+    token::Identity,
 };
 
 /// The segments of the path, by the names of the route's pattern.
@@ -68,12 +75,17 @@ impl FromRequestParts<App> for OwnedSpace {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Caller(caller) = Caller::from_request_parts(parts, app).await?;
-        let owner = Segments::from_request_parts(parts, app).await?.user_id()?;
-        match caller.user == owner {
-            true => Ok(Self(owner)),
-            false => Err(ApiError::Forbidden),
-        }
+        owner(parts, app).await.map(|owner| Self(owner.user))
+    }
+}
+
+/// The caller, if the namespace is theirs.
+async fn owner(parts: &mut Parts, app: &App) -> Result<Identity, ApiError> {
+    let Caller(caller) = Caller::from_request_parts(parts, app).await?;
+    let owner = Segments::from_request_parts(parts, app).await?.user_id()?;
+    match caller.user == owner {
+        true => Ok(caller),
+        false => Err(ApiError::Forbidden),
     }
 }
 
@@ -89,6 +101,24 @@ impl FromRequestParts<App> for OwnedSession {
         let OwnedSpace(owner) = OwnedSpace::from_request_parts(parts, app).await?;
         let id = Segments::from_request_parts(parts, app).await?.session_id()?;
         Ok(Self(SessionAddress::owned(owner, id)))
+    }
+}
+
+/// A session of the caller's, and what the caller may hand on of the right to it.
+pub(in crate::http) struct Handing {
+    pub(in crate::http) address: SessionAddress,
+    pub(in crate::http) owner: Identity,
+}
+refuses!(Handing: ; and OwnedSession);
+reads!(Handing: user_id, session_id);
+
+impl FromRequestParts<App> for Handing {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let owner = owner(parts, app).await?;
+        let id = Segments::from_request_parts(parts, app).await?.session_id()?;
+        Ok(Self { address: SessionAddress::owned(owner.user.clone(), id), owner })
     }
 }
 
@@ -130,23 +160,19 @@ pub(in crate::http) enum Suffix {
 }
 
 /// A session that the caller may watch, and a place to watch it from.
-pub(in crate::http) struct ReadableSession {
+pub(in crate::http) struct Watching {
     pub(in crate::http) session: StoredSession,
     pub(in crate::http) viewer: Viewer,
-    pub(in crate::http) suffix: Option<Suffix>,
+    pub(in crate::http) form: Form,
+    /// Of a bitmap.
+    pub(in crate::http) size: Size,
+    pub(in crate::http) proof: Proof,
 }
 
-impl ReadableSession {
-    /// Whether others than the owner may see it.
-    pub(in crate::http) fn is_public(&self) -> bool {
-        self.session.drawing.visibility == Visibility::Public
-    }
-}
-
-/// A [`ReadableSession`], or the fact that there is none: a stream answers that in more
-/// than one way.
-pub(in crate::http) struct Readable(pub(in crate::http) Result<ReadableSession, SessionError>);
-refuses!(Readable: AuthRequired, Forbidden; and MaybeCaller, Finding);
+/// What someone watches, or the fact that they cannot: a stream answers that in more than one
+/// way.
+pub(in crate::http) struct Readable(pub(in crate::http) Result<Watching, SessionError>);
+refuses!(Readable: AuthRequired, AuthTicketInvalid, Forbidden; and MaybeCaller, Finding, Query<How>);
 reads!(Readable: user_id, watched_id, last_event_id);
 
 impl FromRequestParts<App> for Readable {
@@ -156,12 +182,29 @@ impl FromRequestParts<App> for Readable {
         let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, app).await?;
         let segments = Segments::from_request_parts(parts, app).await?;
         let (address, suffix) = address(&segments, app).ok_or(SessionError::NotFound)?;
+        let Query(how) = Query::<How>::from_request_parts(parts, app).await?;
+        let form = how.form(suffix, &parts.headers);
+        let size = how.size(form, app.config.render.snapshot.side)?;
         let sessions = Arc::<Sessions>::from_ref(app);
-        let (viewer, session) = match sessions.watch(&address, caller.as_ref()).await {
-            Ok(watched) => watched,
-            Err(error) => return Ok(Self(Err(error))),
-        };
-        Ok(Self(Ok(ReadableSession { session, viewer, suffix })))
+        let mut proof = Proof::Header;
+        let mut watched = sessions.watch(&address, caller.as_ref()).await;
+        if matches!(watched, Err(SessionError::Denied(Denied::Anonymous))) {
+            // A ticket is used up by what shows the picture: not by a question what would come,
+            // nor by the page around the picture, nor by a node that will show nothing.
+            let used = parts.method != Method::HEAD && form != Form::Html && !app.hub.is_draining();
+            let ticket = how.ticket.as_deref();
+            if let Some((owner, by)) = beside_the_header(parts, app, &address, ticket, used).await?
+            {
+                proof = by;
+                watched = sessions.watch(&address, Some(&owner)).await;
+            }
+        }
+        Ok(Self(watched.map(|(viewer, session)| {
+            if session.drawing.visibility == Visibility::Public {
+                proof = Proof::NotNeeded;
+            }
+            Watching { session, viewer, form, size, proof }
+        })))
     }
 }
 

@@ -18,6 +18,11 @@ impl InUse {
         Self { kid: kid.into(), keys }
     }
 
+    /// The name of the key.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
     /// Resolves when the key is out of use on this node: revoked, or retired.
     pub async fn ends(mut self) {
         let out_of_use = |keys: &Arc<Keys>| !keys.verifying.contains_key(&*self.kid);

@@ -1,0 +1,16 @@
+//! The cookie that lets a browser watch.
+
+use serde::{Deserialize, Serialize};
+
+/// The name of the cookie. A browser keeps the prefix's promise (RFC 6265bis §4.1.3.2): it came
+/// from this very host, over a connection that can be trusted.
+pub const COOKIE_NAME: &str = "__Host-easel";
+
+/// How long the cookie that was set is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CookieLife {
+    /// Seconds until it expires, with the token that it was set with.
+    #[cfg_attr(feature = "openapi", schema(example = 86_400))]
+    pub expires_in: u64,
+}
