@@ -70,6 +70,52 @@ async fn a_drawing_lives_its_whole_life_on_the_page() {
 }
 
 #[tokio::test]
+async fn a_private_drawing_is_made_watched_and_opened_on_the_page() {
+    let node = Node::start().await;
+    let owner = node.owner("alice").await;
+    let browser = Browser::open(Size::Desk).await;
+    signs_in(&browser, &node, "alice").await;
+    clicks(&browser, "#new-session").await;
+    clicks(&browser, "label[data-template=gauge]").await;
+    types(&browser, "#session-id", "diary").await;
+    clicks(&browser, "#visibility-private").await;
+    clicks(&browser, "#create").await;
+    browser.comes_to("return document.querySelector('#picture')?.naturalWidth").await;
+    assert_eq!(node.get("/stream/alice/diary.svg").await.status, 401);
+    let revision = "return document.querySelector('#picture').dataset.revision";
+    let pushed = owner.puts("diary", json!({ "value": 12 })).await;
+    browser.comes_to(&format!("{revision} === '{pushed}'")).await;
+    let snippets = "return [...document.querySelectorAll('[data-snippet]')]
+        .map((one) => one.dataset.snippet).join()";
+    assert_eq!(browser.evaluates(snippets).await, "ticket,cookie,update,watch");
+
+    // In the list it is marked, and its owner sees it there too.
+    clicks(&browser, "header .brand").await;
+    assert_eq!(reads(&browser, "[data-session=diary] .tag").await, "Private");
+    browser
+        .comes_to("return document.querySelector('[data-session=diary] img')?.naturalWidth")
+        .await;
+    clicks(&browser, "[data-session=diary] a").await;
+    browser.comes_to("return document.querySelector('#picture')?.naturalWidth").await;
+
+    clicks(&browser, "#visibility-public").await;
+    tests::wait::until("an open session", async || {
+        (node.get("/stream/alice/diary.svg").await.status == 200).then_some(())
+    })
+    .await;
+    browser.comes_to(&format!("{snippets}.startsWith('image,page')")).await;
+    let mut stranger = node.viewer("alice/diary").await;
+    stranger.sees_next().await;
+    clicks(&browser, "#visibility-private").await;
+    assert_eq!(stranger.sees_end().await, "revoked");
+    // Whoever is at the page goes on watching.
+    let pushed = owner.puts("diary", json!({ "value": 34 })).await;
+    browser.comes_to(&format!("{revision} === '{pushed}'")).await;
+    assert_eq!(reads(&browser, "#link").await, "Live");
+    browser.closes().await;
+}
+
+#[tokio::test]
 async fn a_fault_in_a_template_is_shown_where_it_is_and_the_picture_stays() {
     let node = Node::start().await;
     let owner = node.owner("alice").await;

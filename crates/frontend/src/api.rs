@@ -6,7 +6,7 @@ use common::{
     SessionAddress, SessionId, UserId,
     api::{
         CreateSession, ErrorCode, Problem, RenderRequest, ServerInfo, Session, SessionList,
-        TemplateList, Token, TokenRequest, UpdateSession, UserSessionRef,
+        TemplateList, Ticket, Token, TokenRequest, UpdateSession, UserSessionRef,
     },
     path,
 };
@@ -38,6 +38,11 @@ impl ApiError {
     /// Whether the server says that there is no such thing (any more).
     pub(crate) fn is_gone(&self) -> bool {
         self.status() == Some(404)
+    }
+
+    /// Whether the server says that this is not (or no longer) one's own.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self.status(), Some(401 | 403))
     }
 
     fn status(&self) -> Option<u16> {
@@ -140,10 +145,17 @@ pub(crate) async fn delete(who: Identity, user: &UserId, id: &SessionId) -> Answ
     heard(who, send(request.build()).await).map(drop)
 }
 
-/// Whether a drawing is surely no more: a stream that fails does not say why.
-pub(crate) async fn is_gone(address: &SessionAddress) -> bool {
-    let answer = send(Request::get(&snapshot(address)).build()).await;
-    answer.is_err_and(|error| error.is_gone())
+/// A right to open one stream of a session of one's own: an `EventSource` sends no token.
+pub(crate) async fn ticket(who: Identity, address: &SessionAddress) -> Answer<Ticket> {
+    let request = signed(who, Request::post(&path::ticket(address)));
+    json(heard(who, send(request.build()).await)?).await
+}
+
+/// The current frame of a session of one's own, as SVG.
+pub(crate) async fn picture(who: Identity, address: &SessionAddress) -> Answer<String> {
+    let request = signed(who, Request::get(&snapshot(address)));
+    let response = heard(who, send(request.build()).await)?;
+    response.text().await.map_err(|_| ApiError::Strange(response.status()))
 }
 
 /// Where the current frame of a session is, once, as SVG.

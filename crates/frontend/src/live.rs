@@ -1,4 +1,7 @@
 //! A live drawing as a signal: what the stream last showed, and how the stream is doing.
+//!
+//! Every stream is opened with a ticket of its own, so that it makes no difference whether the
+//! drawing is private, or becomes so.
 
 use std::time::Duration;
 
@@ -7,7 +10,7 @@ use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent, js_sys::Math};
 
-use crate::api;
+use crate::{api, identity::Identity};
 
 /// The first wait before connecting again; doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -50,13 +53,13 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// From the reason of an `end` event; `None` when the stream will be back.
+    /// From the reason of an `end` event; `None` when another stream may follow. One that was
+    /// `revoked` may: the drawing has become private, and is still one's own.
     fn from_event(data: &str) -> Option<Self> {
         let said: serde_json::Value = serde_json::from_str(data).ok()?;
         match said.get("reason")?.as_str()? {
             "deleted" => Some(Self::Deleted),
             "expired" => Some(Self::Expired),
-            "revoked" => Some(Self::Revoked),
             _ => None,
         }
     }
@@ -69,6 +72,7 @@ pub(crate) struct Live {
     pub(crate) shown: RwSignal<Option<Shown>>,
     /// How the stream is doing.
     pub(crate) link: RwSignal<Link>,
+    who: Identity,
     wire: StoredValue<Wire, LocalStorage>,
 }
 
@@ -99,11 +103,12 @@ impl Drop for Source {
     }
 }
 
-/// Watches a drawing until the current owner is cleaned up.
-pub(crate) fn watch(address: SessionAddress) -> Live {
+/// Watches a drawing of one's own until the current owner is cleaned up.
+pub(crate) fn watch(who: Identity, address: SessionAddress) -> Live {
     let live = Live {
         shown: RwSignal::new(None),
         link: RwSignal::new(Link::Connecting),
+        who,
         wire: StoredValue::new_local(Wire::default()),
     };
     live.connect(address);
@@ -114,8 +119,26 @@ pub(crate) fn watch(address: SessionAddress) -> Live {
 }
 
 impl Live {
+    /// Gets a ticket and opens a stream with it, or finds out that there is nothing to watch.
     fn connect(self, address: SessionAddress) {
-        let url = format!("{}?as=sse", path::stream(&address));
+        spawn_local(async move {
+            let ticket = api::ticket(self.who, &address).await;
+            // The page may have been left meanwhile: then the handle leads nowhere.
+            if self.wire.try_with_value(|wire| wire.over) != Some(false) {
+                return;
+            }
+            match ticket {
+                Ok(ticket) => self.open(address, &ticket.ticket),
+                Err(error) if error.is_gone() => self.end(Ending::Gone),
+                Err(error) if error.is_denied() => self.end(Ending::Revoked),
+                Err(_) => self.reconnect(address),
+            }
+        });
+    }
+
+    fn open(self, address: SessionAddress, ticket: &str) {
+        // A ticket is base64url: nothing in it has to be escaped.
+        let url = format!("{}?as=sse&ticket={ticket}", path::stream(&address));
         let Ok(source) = EventSource::new(&url) else {
             return;
         };
@@ -128,10 +151,15 @@ impl Live {
             let svg = event.data().as_string().unwrap_or_default();
             self.shown.set(Some(Shown { revision: event.last_event_id(), svg }));
         });
+        let (ended, again) = (source.clone(), address.clone());
         let end = Closure::new(move |event: MessageEvent| {
             let data = event.data().as_string().unwrap_or_default();
-            if let Some(ending) = Ending::from_event(&data) {
-                self.end(ending);
+            match Ending::from_event(&data) {
+                Some(ending) => self.end(ending),
+                None => {
+                    ended.close();
+                    self.reconnect(again.clone());
+                }
             }
         });
         let broken = source.clone();
@@ -151,22 +179,16 @@ impl Live {
         self.wire.update_value(|wire| wire.source = Some(source));
     }
 
-    /// Finds out whether there is still something to watch; if so, connects after a while.
+    /// Connects again after a while: the ticket of the stream that was lost is used up.
     fn reconnect(self, address: SessionAddress) {
-        spawn_local(async move {
-            if api::is_gone(&address).await {
-                self.end(Ending::Gone);
+        let _ = self.link.try_set(Link::Interrupted);
+        self.wire.try_update_value(|wire| {
+            if wire.over {
                 return;
             }
-            // The page may have been left meanwhile: then the handle leads nowhere.
-            self.wire.try_update_value(|wire| {
-                if wire.over {
-                    return;
-                }
-                let wait = wait(wire.failures);
-                wire.failures += 1;
-                wire.retry = set_timeout_with_handle(move || self.connect(address), wait).ok();
-            });
+            let wait = wait(wire.failures);
+            wire.failures += 1;
+            wire.retry = set_timeout_with_handle(move || self.connect(address), wait).ok();
         });
     }
 
@@ -215,6 +237,7 @@ mod tests {
         assert_eq!(Ending::from_event(r#"{"reason":"deleted"}"#), Some(Ending::Deleted));
         assert_eq!(Ending::from_event(r#"{"reason":"expired"}"#), Some(Ending::Expired));
         assert_eq!(Ending::from_event(r#"{"reason":"draining"}"#), None);
+        assert_eq!(Ending::from_event(r#"{"reason":"revoked"}"#), None);
         assert_eq!(Ending::from_event("{}"), None);
         assert_eq!(Ending::from_event("nonsense"), None);
     }

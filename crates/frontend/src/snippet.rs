@@ -1,7 +1,11 @@
 //! Ready-made lines for using a session elsewhere. Pure text: ids need no escaping in
 //! URLs, HTML or a shell, since their alphabet has nothing that any of these reads.
 
-use common::{SessionAddress, api::Args, path};
+use common::{
+    SessionAddress,
+    api::{Args, Visibility},
+    path,
+};
 
 /// Something to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +22,27 @@ pub(crate) struct Snippet {
 
 /// All that one can do with the session at `address` on the server that the world knows
 /// as `base`.
-pub(crate) fn all(base: &str, address: &SessionAddress, args: &Args) -> Vec<Snippet> {
+pub(crate) fn all(
+    base: &str,
+    address: &SessionAddress,
+    args: &Args,
+    visibility: Visibility,
+) -> Vec<Snippet> {
     let base = base.trim_end_matches('/');
     let stream = format!("{base}{}", path::stream(address));
-    let name = &address.id;
+    let update = Snippet {
+        name: "update",
+        title: "Change it from a program",
+        hint: "The values replace the present ones. The token goes into EASEL_TOKEN.",
+        text: update(base, address, args),
+    };
+    match visibility {
+        Visibility::Public => in_public(&stream, address.id.as_str(), update),
+        Visibility::Private => in_private(base, &stream, address, update),
+    }
+}
+
+fn in_public(stream: &str, name: &str, update: Snippet) -> Vec<Snippet> {
     vec![
         Snippet {
             name: "image",
@@ -33,14 +54,9 @@ pub(crate) fn all(base: &str, address: &SessionAddress, args: &Args) -> Vec<Snip
             name: "page",
             title: "In a web page, with a script",
             hint: "A whole page that comes back after a lost connection. It may stand on any site.",
-            text: html_page(&stream, name.as_str()),
+            text: html_page(stream, name),
         },
-        Snippet {
-            name: "update",
-            title: "Change it from a program",
-            hint: "The values replace the present ones. The token goes into EASEL_TOKEN.",
-            text: update(base, address, args),
-        },
+        update,
         Snippet {
             name: "watch",
             title: "Watch it in a terminal",
@@ -52,6 +68,40 @@ pub(crate) fn all(base: &str, address: &SessionAddress, args: &Args) -> Vec<Snip
             title: "In Markdown",
             hint: "The picture as it is when the page is loaded.",
             text: format!("![{name}]({stream}.svg)"),
+        },
+    ]
+}
+
+fn in_private(base: &str, stream: &str, address: &SessionAddress, update: Snippet) -> Vec<Snippet> {
+    let name = &address.id;
+    vec![
+        Snippet {
+            name: "ticket",
+            title: "In a web page, with a ticket",
+            hint: "Your own server gets a ticket and puts it in the place of TICKET each time it \
+                   makes the page. It is used once, within 30 seconds.",
+            text: format!(
+                "curl --request POST {base}{ticket} \\\n  \
+                 --header \"Authorization: Bearer $EASEL_TOKEN\"\n\n\
+                 <img src=\"{stream}?ticket=TICKET\" alt=\"{name}\">",
+                ticket = path::ticket(address),
+            ),
+        },
+        Snippet {
+            name: "cookie",
+            title: "In pages of the same site, with a cookie",
+            hint: "Until the token expires, this browser shows the picture to whoever uses it. \
+                   The setting cors-origins has to name the page's origin, unless it is this one.",
+            text: cookie_page(base, stream, name.as_str()),
+        },
+        update,
+        Snippet {
+            name: "watch",
+            title: "Watch it in a terminal",
+            hint: "Every change arrives as a server-sent event. The token goes into EASEL_TOKEN.",
+            text: format!(
+                "curl --no-buffer {stream} \\\n  --header \"Authorization: Bearer $EASEL_TOKEN\""
+            ),
         },
     ]
 }
@@ -76,6 +126,24 @@ fn update(base: &str, address: &SessionAddress, args: &Args) -> String {
 /// One word of a POSIX shell, whatever is in it.
 fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn cookie_page(base: &str, stream: &str, name: &str) -> String {
+    format!(
+        r#"<img id="drawing" alt="{name}">
+<script type="module">
+  // Until it ends, the token says who watches: ask your own server for it.
+  const token = await (await fetch("/easel-token")).text();
+  await fetch("{base}{cookie}", {{
+    method: "POST",
+    credentials: "include",
+    headers: {{ Authorization: `Bearer ${{token}}` }},
+  }});
+  document.getElementById("drawing").src = "{stream}";
+</script>
+"#,
+        cookie = path::COOKIE,
+    )
 }
 
 fn html_page(stream: &str, name: &str) -> String {
@@ -116,9 +184,14 @@ mod tests {
     use super::*;
     use crate::draft::read_args;
 
-    fn texts(base: &str) -> Vec<String> {
+    fn snippets(base: &str, visibility: Visibility) -> Vec<Snippet> {
         let args = read_args(r#"{"who": "it's me"}"#).unwrap();
-        all(base, &"alice/chart".parse().unwrap(), &args).into_iter().map(|s| s.text).collect()
+        all(base, &"alice/chart".parse().unwrap(), &args, visibility)
+    }
+
+    fn texts(base: &str) -> Vec<String> {
+        let all = snippets(base, Visibility::Public).into_iter();
+        all.chain(snippets(base, Visibility::Private)).map(|snippet| snippet.text).collect()
     }
 
     #[test]
@@ -127,6 +200,14 @@ mod tests {
             assert!(text.contains("https://draw.example/"), "{text}");
             assert!(!text.contains("example//"), "{text}");
             assert!(text.contains("chart"), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_snippet_of_a_private_session_goes_without_a_right_to_it() {
+        for Snippet { name, text, .. } in snippets("http://localhost", Visibility::Private) {
+            let rights = ["Authorization: Bearer $EASEL_TOKEN", "?ticket=", "/api/auth/cookie"];
+            assert!(rights.iter().any(|right| text.contains(right)), "{name}: {text}");
         }
     }
 

@@ -6,6 +6,7 @@ mod copy_button;
 mod link;
 mod picture;
 mod snippets;
+mod visibility;
 
 pub(crate) use code_field::CodeField;
 pub(crate) use confirm::ConfirmDelete;
@@ -13,3 +14,4 @@ pub(crate) use copy_button::CopyButton;
 pub(crate) use link::Link;
 pub(crate) use picture::{LivePicture, StillPicture};
 pub(crate) use snippets::Snippets;
+pub(crate) use visibility::VisibilityChoice;

@@ -1,13 +1,17 @@
 //! The list of one's sessions.
 
-use common::{SessionAddress, SessionId, UserId, api::SessionSummary};
+use common::{
+    SessionAddress, SessionId, UserId,
+    api::{SessionSummary, Visibility},
+};
 use leptos::{prelude::*, task::spawn_local};
 use time::OffsetDateTime;
 use web_sys::js_sys::Date;
 
+use super::ask;
 use crate::{
     api,
-    components::{ConfirmDelete, Link},
+    components::{ConfirmDelete, Link, StillPicture},
     identity::Identity,
     route::Route,
     wording::{ago, counted, duration},
@@ -66,8 +70,19 @@ fn Row(user: UserId, session: SessionSummary, asked: RwSignal<Option<SessionId>>
     // The server names only what it let be created; anything else cannot be linked to.
     let id = session.session_id.parse::<SessionId>().ok()?;
     let address = SessionAddress::owned(user, id.clone());
+    let is_private = session.visibility == Visibility::Private;
     // The query changes with the picture, so that a browser does not show the one it had.
-    let picture = format!("{}?revision={}", api::snapshot(&address), session.revision);
+    let url = format!("{}?revision={}", api::snapshot(&address), session.revision);
+    let picture = match is_private {
+        false => view! { <img class="drawing" alt="" loading="lazy" src=url /> }.into_any(),
+        // An image sends no token.
+        true => {
+            let who = expect_context::<Identity>();
+            let svg = ask(async move { api::picture(who, &address).await });
+            let svg = Signal::derive(move || svg.with(|svg| svg.as_ref()?.as_ref().ok().cloned()));
+            view! { <StillPicture svg /> }.into_any()
+        }
+    };
     let facts = [
         format!("Changed {}", ago(session.updated_at, now())),
         format!("{} left", duration(session.ttl)),
@@ -80,10 +95,13 @@ fn Row(user: UserId, session: SessionSummary, asked: RwSignal<Option<SessionId>>
     Some(view! {
         <li data-session=session.session_id data-revision=session.revision>
             <div class="thumb">
-                <img class="drawing" alt="" loading="lazy" src=picture />
+                {picture}
             </div>
             <div class="about">
-                <h2><Link to=edit class="id">{name}</Link></h2>
+                <h2>
+                    <Link to=edit class="id">{name}</Link>
+                    {is_private.then(|| view! { " "<span class="tag">"Private"</span> })}
+                </h2>
                 <ul class="facts">
                     {facts.into_iter().map(|fact| view! { <li>{fact}</li> }).collect_view()}
                 </ul>

@@ -1,5 +1,6 @@
 //! One session's workbench: template and args on one side, the live picture on the other.
 
+mod audience;
 mod bench;
 mod life;
 
@@ -15,6 +16,7 @@ use crate::{
     route::Route,
     snippet,
 };
+use audience::Audience;
 use bench::{Bench, State};
 use life::Life;
 
@@ -57,7 +59,7 @@ fn Workbench(address: SessionAddress, session: Session) -> impl IntoView {
     let who = expect_context::<Identity>();
     let server = expect_context::<Server>();
     let bench = Bench::open(who, address.clone(), &session);
-    let live = live::watch(address.clone());
+    let live = live::watch(who, address.clone());
     bench.follow(live);
     Effect::new(move || match live.link.get() {
         Wire::Ended(_) => bench.end(),
@@ -76,7 +78,8 @@ fn Workbench(address: SessionAddress, session: Session) -> impl IntoView {
         Memo::new(move |_| {
             let base = server.info().and_then(|info| info.public_url);
             let base = base.or_else(|| location().origin().ok()).unwrap_or_default();
-            bench.held.with(|held| snippet::all(&base, &address, &held.args))
+            let visibility = bench.visibility.get();
+            bench.held.with(|held| snippet::all(&base, &address, &held.args, visibility))
         })
     };
     let ended = move || {
@@ -96,7 +99,10 @@ fn Workbench(address: SessionAddress, session: Session) -> impl IntoView {
     let is_over = Memo::new(move |_| bench.is_over());
     let life = {
         let address = address.clone();
-        move || (!is_over.get()).then(|| view! { <Life bench address=address.clone() /> })
+        move || {
+            (!is_over.get())
+                .then(|| view! { <Audience bench /> <Life bench address=address.clone() /> })
+        }
     };
     view! {
         {ended}
@@ -114,7 +120,11 @@ fn Workbench(address: SessionAddress, session: Session) -> impl IntoView {
                 </section>
                 <section class="take" aria-labelledby="snippets-title">
                     <h2 id="snippets-title">"Use it elsewhere"</h2>
-                    <Snippets snippets />
+                    // Other ones in private, not only other texts.
+                    {move || {
+                        bench.visibility.track();
+                        view! { <Snippets snippets /> }
+                    }}
                     <Token who />
                 </section>
             </div>

@@ -2,14 +2,14 @@
 
 use common::{
     SessionId, UserId,
-    api::{CreateSession, RenderRequest, Template},
+    api::{CreateSession, RenderRequest, Template, Visibility},
 };
 use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 
 use super::{Server, ask, lifetimes};
 use crate::{
     api,
-    components::StillPicture,
+    components::{StillPicture, VisibilityChoice},
     draft::read_args,
     identity::Identity,
     route::{Navigator, Route},
@@ -37,6 +37,7 @@ pub(crate) fn NewSession(
     let chosen = RwSignal::new(SCRATCH.to_owned());
     let id = RwSignal::new(String::new());
     let lifetime = RwSignal::new(USUAL_LIFETIME);
+    let visibility = RwSignal::new(Visibility::Public);
     let problem = RwSignal::new(None::<String>);
     let busy = RwSignal::new(false);
 
@@ -63,6 +64,7 @@ pub(crate) fn NewSession(
         let session = CreateSession {
             session_id: Some(id.get_untracked()).filter(|id| !id.is_empty()),
             ttl_seconds: Some(lifetime.get_untracked()),
+            visibility: Some(visibility.get_untracked()),
             ..start_from(chosen.get_untracked())
         };
         let user = user.clone();
@@ -152,6 +154,13 @@ pub(crate) fn NewSession(
                             </label>
                         }).collect_view()}
                     </div>
+                </fieldset>
+                <fieldset class="field">
+                    <legend>"Who may watch it"</legend>
+                    <VisibilityChoice
+                        chosen=visibility
+                        on_choose=Callback::new(move |choice| visibility.set(choice))
+                    />
                 </fieldset>
                 <div id="problem" class="problem" role="alert">
                     {move || problem.get().map(|text| view! { <p>{text}</p> })}

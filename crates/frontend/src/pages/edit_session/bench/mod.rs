@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{
     SessionAddress,
-    api::{Session, UpdateSession},
+    api::{Session, UpdateSession, Visibility},
 };
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*, task::spawn_local};
 use web_sys::js_sys::Date;
@@ -57,6 +57,8 @@ pub(super) struct Bench {
     pub(super) held: RwSignal<Held>,
     /// When the session ends, in milliseconds since the Unix epoch.
     pub(super) ends_at: RwSignal<f64>,
+    /// Who may watch.
+    pub(super) visibility: RwSignal<Visibility>,
     /// How things stand.
     pub(super) state: RwSignal<State>,
     /// What is wrong with the template, or with what comes of it.
@@ -83,6 +85,7 @@ impl Bench {
             args: RwSignal::new(draft::write_args(&held.args)),
             held: RwSignal::new(held),
             ends_at: RwSignal::new(ends_at(session)),
+            visibility: RwSignal::new(session.summary.visibility),
             state: RwSignal::new(State::Saved),
             template_fault: RwSignal::new(None),
             args_fault: RwSignal::new(None),
@@ -188,6 +191,24 @@ impl Bench {
                 Ok(_) => self.read_again().await,
                 Err(_) if self.is_left() => {}
                 Err(error) => self.turn(State::Troubled(error.to_string())),
+            }
+        });
+    }
+
+    /// Lets everyone watch, or only its owner. If that fails, things are as they were.
+    pub(super) fn show_to(self, visibility: Visibility) {
+        let before = self.visibility.get_untracked();
+        let update = UpdateSession { visibility: Some(visibility), ..UpdateSession::default() };
+        let address = self.address.get_value();
+        self.visibility.set(visibility);
+        spawn_local(async move {
+            match api::update(self.who, &address, &update, None).await {
+                Ok(_) => self.read_again().await,
+                Err(_) if self.is_left() => {}
+                Err(error) => {
+                    self.visibility.set(before);
+                    self.turn(State::Troubled(error.to_string()));
+                }
             }
         });
     }

@@ -106,6 +106,9 @@ impl Bench {
             return;
         };
         self.ends_at.set(ends_at(&session));
+        if self.visibility.get_untracked() != session.summary.visibility {
+            self.visibility.set(session.summary.visibility);
+        }
         let theirs = Held::from(&session);
         let (newer, new_args) =
             self.held.with_untracked(|held| (theirs.is_newer_than(held), theirs.args != held.args));
