@@ -9,7 +9,7 @@ use serde_json::json;
 use tests::{LABEL, Process, python, workspace};
 
 /// Requests of each kind to each operation, when nobody asks for more.
-const EXAMPLES: &str = "12";
+const EXAMPLES: &str = "40";
 
 /// Runs the fuzzer against a server with a session of a user's and a public one.
 async fn fuzz(as_alice: bool, phases: &str) {
