@@ -12,12 +12,13 @@ pub struct EntityTag {
 /// What `If-Match` or `If-None-Match` say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum EntityTags {
-    /// Nothing: the header is absent or an empty list.
+    /// Nothing: there is no such header.
     #[default]
     Absent,
     /// `*`: whatever there is.
     Any,
-    /// Any of these.
+    /// Any of these. Of none of them, none holds (RFC 9110 §13.1.1): a client that lost its tag is
+    /// not let through.
     Listed(Vec<EntityTag>),
 }
 
@@ -25,8 +26,9 @@ impl EntityTags {
     /// Reads the values of all headers of the name; `None` if one is not as the RFC writes it.
     pub fn parse<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut listed = Vec::new();
-        let mut any = false;
+        let (mut present, mut any) = (false, false);
         for value in values {
+            present = true;
             // RFC 9110 §5.6.1: empty elements of a list mean nothing.
             let mut rest = value.trim_start_matches(is_gap);
             while !rest.is_empty() {
@@ -51,8 +53,8 @@ impl EntityTags {
         match (any, listed.is_empty()) {
             (true, true) => Some(Self::Any),
             (true, false) => None,
-            (false, true) => Some(Self::Absent),
-            (false, false) => Some(Self::Listed(listed)),
+            (false, _) if present => Some(Self::Listed(listed)),
+            (false, _) => Some(Self::Absent),
         }
     }
 }
@@ -92,7 +94,7 @@ mod tests {
         assert_eq!(EntityTags::parse(["\"1-2\"", "W/\"1-3\""]), Some(listed));
         assert_eq!(EntityTags::parse(["*"]), Some(EntityTags::Any));
         assert_eq!(EntityTags::parse([]), Some(EntityTags::Absent));
-        assert_eq!(EntityTags::parse([" , "]), Some(EntityTags::Absent));
+        assert_eq!(EntityTags::parse([" , "]), Some(EntityTags::Listed(Vec::new())));
         let comma = EntityTags::Listed(vec![tag("a, b", false), tag("", false)]);
         assert_eq!(EntityTags::parse(["\"a, b\", \"\""]), Some(comma));
     }

@@ -27,7 +27,7 @@ const ID: &str = "^[A-Za-z0-9_-]{1,64}$";
 const ID_AND_SUFFIX: &str = r"^[A-Za-z0-9_-]{1,64}(\.(svg|png))?$";
 
 /// RFC 9110 §8.8.3: a list of entity tags, or `*`.
-const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
+const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?$"#;
 
 pub(in crate::http) fn user_id() -> Parameter {
     path("user_id", "Whose session it is.", text(Some(ID)), "alice")
@@ -44,7 +44,7 @@ pub(in crate::http) fn watched_id() -> Parameter {
 
 pub(in crate::http) fn if_match() -> Parameter {
     let about = "The `ETag` that must still hold, as it was received; `*` for any. Without it, \
-                 the last write wins.";
+                 the last write wins; with nothing in it, none does.";
     header("If-Match", about, text(Some(ENTITY_TAGS)), "*")
 }
 
