@@ -9,6 +9,7 @@ pub const COOKIE_NAME: &str = "__Host-easel";
 /// How long the cookie that was set is good for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "expires_in": 86_400 })))]
 pub struct CookieLife {
     /// Seconds until it expires, with the token that it was set with.
     #[cfg_attr(feature = "openapi", schema(example = 86_400))]

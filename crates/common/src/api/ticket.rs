@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// A right to watch one session, for whoever uses it first.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "ticket": "3vW9cPqLx0mB7yFhZsK1dTgUeRjAoN5iQ2bXlC8wM4E", "expires_in": 30 })))]
 pub struct Ticket {
     /// What goes into the stream's URL as `?ticket=`.
     #[cfg_attr(
