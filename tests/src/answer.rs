@@ -61,7 +61,7 @@ impl Answer {
         assert_eq!(self.header("x-content-type-options"), "nosniff");
         assert_eq!(self.header("referrer-policy"), "no-referrer");
         let from = self.header("cross-origin-resource-policy");
-        assert!(matches!(from, "same-origin" | "cross-origin"), "{self:?}");
+        assert!(matches!(from, "same-origin" | "same-site" | "cross-origin"), "{self:?}");
         assert!(self.header("permissions-policy").contains("camera=()"));
         assert!(self.header("content-security-policy").starts_with("default-src 'none'"));
         for telltale in ["server", "x-powered-by", "via"] {
