@@ -9,6 +9,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     panic::catch_unwind,
     path::{Path, PathBuf},
 };
@@ -21,7 +22,12 @@ fn fuzz() -> PathBuf {
 
 /// The files of a folder in the order of their names.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Nothing was found by that fuzzer yet, and an empty folder cannot be committed.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+        Err(error) => panic!("{folder:?}: {error}"),
+    };
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
@@ -63,9 +69,11 @@ fn what_was_found_once_stays_mended() {
 fn every_judgement_has_a_fuzzer_a_corpus_and_a_dictionary() {
     let mut expected: Vec<String> = JUDGEMENTS.iter().map(|(name, _)| (*name).to_owned()).collect();
     expected.sort();
-    for place in ["corpus", "regressions", "dictionaries"] {
+    for place in ["corpus", "dictionaries"] {
         assert_eq!(names(&fuzz().join(place)), expected, "{place}");
     }
+    let found = names(&fuzz().join("regressions"));
+    assert!(found.iter().all(|name| expected.contains(name)), "{found:?}");
     let programs: Vec<String> = expected.iter().map(|name| format!("{name}.rs")).collect();
     assert_eq!(names(&fuzz().join("fuzz_targets")), programs);
     for (name, _) in JUDGEMENTS {
