@@ -67,7 +67,7 @@ async fn every_line_of_a_run_is_json() {
         assert!(line["took_ms"].as_u64().is_some(), "{line}");
         let span = &line["span"];
         assert_eq!((&span["method"], &span["path"]), (&json!(method), &json!(path)), "{line}");
-        assert_eq!(span["trace_id"], TRACE, "{line}");
+        assert_eq!((&span["trace_id"], &span["client"]), (&json!(TRACE), &json!("127.0.0.1")));
     }
     for (name, message, cause) in [
         ("forged", "a token was refused", json!("format")),

@@ -1,8 +1,6 @@
 //! What happens to every request and every answer: each gets a name, and each error its
 //! final form.
 
-use std::sync::Arc;
-
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -12,11 +10,12 @@ use axum::{
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::error::{self, Draft};
-use crate::{
-    config::Config,
-    telemetry::trace::{TraceContext, request_id},
+use super::{
+    App,
+    error::{self, Draft},
+    shares::client,
 };
+use crate::telemetry::trace::{TraceContext, request_id};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -52,11 +51,7 @@ const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000
 const MAX_SHOWN: usize = 64;
 
 /// Names the request in the log and in the answer, and completes problems.
-pub(super) async fn introduce(
-    State(config): State<Arc<Config>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn introduce(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let request_id = request_id(given);
@@ -70,6 +65,7 @@ pub(super) async fn introduce(
         path = %shown(&instance),
         request_id,
         trace_id,
+        client = %client(&request, &app.limits),
     );
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
@@ -82,7 +78,7 @@ pub(super) async fn introduce(
     for (name, value) in &DEFAULTS {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    if config.is_public_over_tls() {
+    if app.config.is_public_over_tls() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     for (name, value) in [(REQUEST_ID, request_id), (TRACEPARENT, trace.to_string())] {

@@ -109,8 +109,7 @@ pub(crate) fn public(app: App) -> Router {
     let count = middleware::from_fn_with_state(app.limits.clone(), shares::count);
     let router = counted.layer(count).merge(probes).merge(pages::routes());
     let share = middleware::from_fn_with_state(app.clone(), cors::share);
-    let config = app.config.clone();
-    guarded(router.fallback(pages::fallback).layer(share).with_state(app), config)
+    guarded(router.fallback(pages::fallback).layer(share).with_state(app.clone()), app)
 }
 
 /// Everything that the ops listener serves.
@@ -119,18 +118,17 @@ pub(crate) fn ops(app: App) -> Router {
         .route(path::HEALTH, get(ops::health))
         .route(path::READY, get(ops::ready))
         .route(path::METRICS, get(ops::metrics));
-    let config = app.config.clone();
-    guarded(router.fallback(error::not_found).with_state(app), config)
+    guarded(router.fallback(error::not_found).with_state(app.clone()), app)
 }
 
 /// The layers, from the inside out.
-fn guarded(router: Router, config: Arc<Config>) -> Router {
+fn guarded(router: Router, app: App) -> Router {
     router
         // A defect answers like any other error, and only its own request.
         .layer(CatchPanicLayer::custom(error::panicked))
         // Names the request, and writes every error as problem details, the framework's own
         // included; so it stands outside of everything that can refuse.
-        .layer(middleware::from_fn_with_state(config, guard::introduce))
+        .layer(middleware::from_fn_with_state(app, guard::introduce))
 }
 
 #[cfg(test)]

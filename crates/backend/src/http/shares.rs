@@ -62,7 +62,8 @@ pub(super) async fn count(
     response
 }
 
-fn client(request: &Request, limits: &Limits) -> ClientAddress {
+/// Whom a request counts for.
+pub(super) fn client(request: &Request, limits: &Limits) -> ClientAddress {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     // A listener that knows no peers has one client.
     let peer = peer.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
