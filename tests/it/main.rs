@@ -13,6 +13,7 @@ mod cli;
 mod cli_client;
 mod cli_keys;
 mod conditions;
+mod connections;
 mod cookies;
 mod cors;
 mod drain;

@@ -106,7 +106,7 @@ fn only_in(words: &[&str], allowed: &[&str]) {
 
 #[test]
 fn only_the_edge_knows_the_web_framework() {
-    only_in(&["axum"], &["crates/backend/src/http", "crates/backend/src/server.rs"]);
+    only_in(&["axum"], &["crates/backend/src/http", "crates/backend/src/connections.rs"]);
 }
 
 #[test]

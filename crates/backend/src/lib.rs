@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod connections;
 pub mod encode;
 mod http;
 pub mod hub;

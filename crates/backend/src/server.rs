@@ -9,7 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Router, serve::ListenerExt};
 use common::api::Minting;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     config::Config,
+    connections::{Doorway, open_files},
     http::{self, App, Reference, ReferenceError},
     hub::Hub,
     lifecycle::Lifecycle,
@@ -150,7 +150,7 @@ impl Server {
     /// # Errors
     /// When a store or the keyring cannot be used.
     pub async fn new(
-        config: Config,
+        mut config: Config,
         clock: Arc<dyn Clock>,
         worker: &WorkerProgram,
     ) -> Result<Self, ServerError> {
@@ -171,6 +171,14 @@ impl Server {
             config.quotas,
             lifecycle.clone(),
         );
+        let asked = config.limits.connections;
+        config.limits.connections = asked.within(open_files());
+        if config.limits.connections.per_node < asked.per_node {
+            tracing::info!(
+                "at most {} connections, since this process may not open more files",
+                config.limits.connections.per_node
+            );
+        }
         let limits = Arc::new(Limits::new(&config.limits, &clock, metrics.clone()));
         let (tokens, config) = (Arc::new(tokens), Arc::new(config));
         let tickets = Tickets::new(
@@ -203,9 +211,9 @@ impl Server {
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         let finish = CancellationToken::new();
         let mut serving = Box::pin(async {
-            tokio::try_join!(
-                listen(listeners.public, http::public(self.app.clone()), &finish),
-                listen(listeners.ops, http::ops(self.app.clone()), &finish),
+            tokio::join!(
+                self.doorway(listeners.public).serve(http::public(self.app.clone()), &finish),
+                self.doorway(listeners.ops).serve(http::ops(self.app.clone()), &finish),
             )
         });
         let stopping = async {
@@ -217,27 +225,30 @@ impl Server {
                 () = self.clock.sleep(config.drain_timeout) => {}
             }
         };
-        let outcome = tokio::select! {
-            result = &mut serving => result.map(drop),
-            () = cut => {
-                tracing::warn!("stopped without waiting");
-                Ok(())
-            }
+        tokio::select! {
+            _ = &mut serving => {}
+            () = cut => tracing::warn!("stopped without waiting"),
             () = stopping => {
                 finish.cancel();
-                match tokio::time::timeout(FINISH_WITHIN, serving).await {
-                    Ok(result) => result.map(drop),
-                    Err(_) => {
-                        tracing::info!("some connections stayed open and were cut");
-                        Ok(())
-                    }
+                if tokio::time::timeout(FINISH_WITHIN, serving).await.is_err() {
+                    tracing::info!("some connections stayed open and were cut");
                 }
             }
-        };
+        }
         self.lifecycle.stop().await;
         self.store.close().await;
         tracing::info!("stopped");
-        outcome.map_err(ServerError::Serve)
+        Ok(())
+    }
+
+    fn doorway(&self, listener: TcpListener) -> Doorway {
+        Doorway {
+            listener,
+            limits: self.app.limits.clone(),
+            head_timeout: self.app.config.head_timeout,
+            clock: self.clock.clone(),
+            lifecycle: self.lifecycle.clone(),
+        }
     }
 
     fn announce(&self, listeners: &Listeners) -> Result<(), ServerError> {
@@ -260,20 +271,4 @@ impl Server {
         );
         Ok(())
     }
-}
-
-async fn listen(
-    listener: TcpListener,
-    router: Router,
-    finish: &CancellationToken,
-) -> io::Result<()> {
-    // A frame goes out when it is made, not when the last one was acknowledged.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "could not set TCP_NODELAY");
-        }
-    });
-    // Limits count by where a connection comes from.
-    let router = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, router).with_graceful_shutdown(finish.clone().cancelled_owned()).await
 }

@@ -2,7 +2,7 @@
 
 use super::{ConfigError, Quotas, Raw};
 use crate::{
-    limit::{Limit, LimitSettings, Rate, TrustedProxies, ViewerLimits},
+    limit::{ConnectionLimits, Limit, LimitSettings, Rate, TrustedProxies, ViewerLimits},
     store::Quota,
 };
 
@@ -17,6 +17,10 @@ pub(super) fn limits(raw: &Raw) -> Result<LimitSettings, ConfigError> {
             per_session: raw.with("viewers-per-session", most)?,
             per_address: raw.with("viewers-per-address", most)?,
             per_node: raw.with("viewers-per-node", most)?,
+        },
+        connections: ConnectionLimits {
+            per_address: raw.with("connections-per-address", most)?,
+            per_node: raw.with("connections-per-node", most)?,
         },
         proxies: raw.optional("trusted-proxy", str::parse::<TrustedProxies>)?.unwrap_or_default(),
     })

@@ -82,6 +82,10 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// How much one client, one user and one session may take.
     pub limits: LimitSettings,
+    /// How long a connection may take to ask for something.
+    pub head_timeout: Duration,
+    /// How long a body may take to come in.
+    pub body_timeout: Duration,
     /// How much may be stored.
     pub quotas: Quotas,
     /// How much a template may be and make.
@@ -125,6 +129,8 @@ impl Config {
             drain_timeout: raw.with("drain-timeout", pause)?,
             max_body_bytes: raw.with("max-body-bytes", count)?,
             limits: limits::limits(raw)?,
+            head_timeout: raw.with("request-head-timeout", duration)?,
+            body_timeout: raw.with("request-body-timeout", duration)?,
             quotas: limits::quotas(raw)?,
             render: RenderLimits {
                 template_bytes: raw.with("max-template-bytes", count)?,

@@ -288,6 +288,30 @@ pub const SETTINGS: &[Setting] = &[
         "20000",
         "Viewers in all on a node: a gigabyte of memory, and as many open files",
     ),
+    setting(
+        "connections-per-address",
+        "COUNT",
+        "12000",
+        "Connections from an address: its viewers and some more; never more than half of all",
+    ),
+    setting(
+        "connections-per-node",
+        "COUNT",
+        "32768",
+        "Connections in all: viewers and some more, within the open files that the system allows",
+    ),
+    setting(
+        "request-head-timeout",
+        "DURATION",
+        "30s",
+        "How long a connection may take to ask for something, the first time or again",
+    ),
+    setting(
+        "request-body-timeout",
+        "DURATION",
+        "30s",
+        "How long a body may take to come in: a megabyte by a telephone line of 300 kbit/s",
+    ),
     setting("sessions-per-user", "COUNT", "10000", "Living sessions of a user"),
     setting(
         "bytes-per-user",

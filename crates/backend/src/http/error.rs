@@ -1,7 +1,7 @@
 //! Every error that leaves, in one place: a room's error becomes a code, a detail and, where
 //! a field is at fault, its pointer. Causes go to the log.
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Json,
@@ -48,6 +48,8 @@ pub(super) enum ApiError {
     InvalidCursor,
     /// More body than allowed; the limit in bytes.
     BodyTooLarge(usize),
+    /// A body that takes its time.
+    BodyTooSlow(Duration),
     /// Not declared as JSON.
     MediaType { wanted: &'static str },
     /// No token, and one is needed.
@@ -200,6 +202,10 @@ impl ApiError {
             Self::InvalidCursor => {
                 Draft::field(Code::InvalidCursor, "cursor", "send a next_cursor as it was received")
             }
+            Self::BodyTooSlow(within) => Draft::new(
+                Code::RequestTimeout,
+                format!("A body must have come in within {within:?}."),
+            ),
             Self::BodyTooLarge(limit) => {
                 Draft::new(Code::BodyTooLarge, format!("A body may have up to {limit} bytes."))
             }

@@ -5,21 +5,23 @@
 //! be stored is counted by the store, in one step with the write. Nothing here knows HTTP.
 
 mod address;
+mod connections;
 mod rate;
 mod report;
 mod viewers;
 
-use std::{collections::BTreeMap, fmt, fmt::Debug, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use common::{SessionAddress, UserId};
 
-use self::report::Reports;
 pub use self::{
     address::{ClientAddress, TrustedProxies},
+    connections::{ConnectionLimits, Place},
     rate::{LocalRates, Rate},
     viewers::{Crowded, Seat, Seats, ViewerLimits},
 };
+use self::{connections::Places, report::Reports};
 use crate::{clock::Clock, metrics::Metrics};
 
 macro_rules! limits {
@@ -123,6 +125,8 @@ pub struct LimitSettings {
     pub rates: BTreeMap<Limit, Rate>,
     /// How many may watch at once.
     pub viewers: ViewerLimits,
+    /// How many connections there may be.
+    pub connections: ConnectionLimits,
     /// Whose word on a client's address we take.
     pub proxies: TrustedProxies,
 }
@@ -132,6 +136,8 @@ pub struct LimitSettings {
 pub struct Limits {
     rates: Box<dyn Rates>,
     seats: Arc<Seats>,
+    places: Arc<Places>,
+    connections: ConnectionLimits,
     proxies: TrustedProxies,
     reports: Reports,
 }
@@ -142,6 +148,8 @@ impl Limits {
         Self {
             rates: Box::new(LocalRates::new(&settings.rates, clock)),
             seats: Seats::new(settings.viewers),
+            places: Arc::default(),
+            connections: settings.connections,
             proxies: settings.proxies.clone(),
             reports: Reports::new(clock, metrics),
         }
@@ -150,6 +158,25 @@ impl Limits {
     /// Whose word on a client's address we take.
     pub fn proxies(&self) -> &TrustedProxies {
         &self.proxies
+    }
+
+    /// How many connections there may be.
+    pub fn connections(&self) -> ConnectionLimits {
+        self.connections
+    }
+
+    /// Lets a connection from `peer` in: `None` when there are too many from there. One of our
+    /// own proxies brings many clients, and so its connections are not counted.
+    pub fn lets_in(&self, peer: IpAddr) -> Option<Option<Place>> {
+        if self.proxies.trusts(peer.to_canonical()) {
+            return Some(None);
+        }
+        let address = ClientAddress::from(peer);
+        let place = self.places.take(address, self.connections.per_address);
+        if place.is_none() {
+            self.reports.refused("connections-per-address", &Key::Address(address));
+        }
+        place.map(Some)
     }
 
     /// Takes one from the share of `key`; `None` where there is no limit.

@@ -111,7 +111,7 @@ impl Drop for Seat {
 
 /// How many seats each has taken; who has none is not in it.
 #[derive(Debug)]
-struct Taken<K: Eq + Hash>(DashMap<K, u64>);
+pub(super) struct Taken<K: Eq + Hash>(DashMap<K, u64>);
 
 impl<K: Eq + Hash> Default for Taken<K> {
     fn default() -> Self {
@@ -120,7 +120,7 @@ impl<K: Eq + Hash> Default for Taken<K> {
 }
 
 impl<K: Clone + Eq + Hash> Taken<K> {
-    fn take(&self, key: &K, most: u64) -> bool {
+    pub(super) fn take(&self, key: &K, most: u64) -> bool {
         match self.0.entry(key.clone()) {
             Entry::Occupied(taken) if *taken.get() >= most => return false,
             Entry::Occupied(mut taken) => *taken.get_mut() += 1,
@@ -129,7 +129,7 @@ impl<K: Clone + Eq + Hash> Taken<K> {
         true
     }
 
-    fn leave(&self, key: &K) {
+    pub(super) fn leave(&self, key: &K) {
         self.0.remove_if_mut(key, |_, taken| {
             *taken -= 1;
             *taken == 0

@@ -70,6 +70,8 @@ codes! {
     TemplateNotFound = "TEMPLATE_NOT_FOUND", 404, "There is no such template";
     /// The route exists and does not take this method.
     MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, "The method is not allowed here";
+    /// The body did not come in within its time.
+    RequestTimeout = "REQUEST_TIMEOUT", 408, "The request took too long";
     /// The session id is taken.
     SessionExists = "SESSION_EXISTS", 409, "The session exists already";
     /// `If-Match` names another revision than the current one.

@@ -1,5 +1,7 @@
 //! An example of every problem, in the words that the server really says.
 
+use std::time::Duration;
+
 use common::{
     InvalidId,
     api::{ErrorCode, Problem},
@@ -50,6 +52,7 @@ fn refusal(code: ErrorCode) -> Option<ApiError> {
         ErrorCode::TemplateNotFound => ApiError::NoSuchTemplate("gauge2".to_owned()),
         ErrorCode::SessionExists => SessionError::Exists.into(),
         ErrorCode::PreconditionFailed => SessionError::Changed.into(),
+        ErrorCode::RequestTimeout => ApiError::BodyTooSlow(Duration::from_secs(30)),
         ErrorCode::BodyTooLarge => ApiError::BodyTooLarge(1_048_576),
         ErrorCode::UnsupportedMediaType => ApiError::MediaType { wanted: "application/json" },
         ErrorCode::TemplateInvalid => {

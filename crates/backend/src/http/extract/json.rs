@@ -11,6 +11,7 @@ use common::api::{Args, ErrorCode};
 use mime::Mime;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::timeout;
 use tokio_stream::StreamExt;
 
 use crate::{
@@ -34,7 +35,7 @@ pub(in crate::http) struct MergePatch(pub(in crate::http) Args);
 
 /// Work: reading a body that should be JSON.
 pub(in crate::http) enum ReadingJson {}
-refuses!(ReadingJson: InvalidJson, ValidationFailed, BodyTooLarge, UnsupportedMediaType);
+refuses!(ReadingJson: InvalidJson, ValidationFailed, RequestTimeout, BodyTooLarge, UnsupportedMediaType);
 refuses!(MergePatch: ; and ReadingJson);
 
 impl<T> Refuses for Json<T> {
@@ -90,7 +91,10 @@ async fn json<T: DeserializeOwned>(
     wanted: &'static str,
 ) -> Result<T, ApiError> {
     let declared = is_json(request.headers(), subtypes);
-    let bytes = read(request.into_body(), Arc::<Config>::from_ref(app).max_body_bytes).await?;
+    let config = Arc::<Config>::from_ref(app);
+    let within = config.body_timeout;
+    let body = read(request.into_body(), config.max_body_bytes);
+    let bytes = timeout(within, body).await.map_err(|_| ApiError::BodyTooSlow(within)).flatten()?;
     if !declared {
         return Err(ApiError::MediaType { wanted });
     }
