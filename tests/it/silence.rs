@@ -7,11 +7,11 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use common::jwt::SigningKey;
+use common::{jwt::SigningKey, path};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Door, Forger, LABEL, Process, easel};
+use tests::{Actor, Door, Forger, LABEL, Process, easel};
 
 /// The name that a request is given by its client: it goes into the log.
 const SAID_ALOUD: &str = "a-name-for-the-log";
@@ -120,11 +120,36 @@ impl Run {
         door.send(named).await.is(200);
         stranger.get(&owner.session("diary")).await.is(403);
         stranger.get("/stream/alice/diary").await.is(403);
+        self.tickets_and_cookies(door, &owner).await;
         self.passwords(door).await;
         self.forged(door).await;
         self.misplaced(door, owner.token()).await;
         owner.send(owner.request(Method::DELETE, &owner.session("chart"))).await.is(204);
         owner.send(owner.request(Method::DELETE, &owner.session("diary"))).await.is(204);
+    }
+
+    /// What lets browsers watch, used well and badly.
+    async fn tickets_and_cookies(&mut self, door: &Door, owner: &Actor) {
+        let diary = "alice/diary.svg";
+        for _ in 0..2 {
+            let ticket = owner.gets_ticket("diary").await;
+            self.secrets.0.push(("a ticket".to_owned(), ticket.clone()));
+            door.send(door.with_ticket("alice/chart.svg", &ticket)).await;
+            door.send(door.with_ticket(diary, &ticket)).await;
+            // It was good once.
+            door.send(door.with_ticket(diary, &ticket)).await.is(401);
+        }
+        let made_up = BASE64_URL_SAFE_NO_PAD.encode([7; 32]);
+        self.secrets.0.push(("a ticket".to_owned(), made_up.clone()));
+        door.send(door.with_ticket(diary, &made_up)).await.is(401);
+        let set = owner.asks(Method::POST, path::COOKIE, &json!({})).await.is(200);
+        let cookie = set.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+        assert!(cookie.contains(owner.token()), "{cookie}");
+        for (cookie, status) in [(cookie.clone(), 200), (cookie + "x", 401)] {
+            let watch = door.request(Method::GET, &format!("/stream/{diary}"));
+            let watch = watch.header("cookie", cookie).header("sec-fetch-site", "same-origin");
+            assert_eq!(door.send(watch).await.status, status);
+        }
     }
 
     async fn passwords(&mut self, door: &Door) {
@@ -256,6 +281,7 @@ async fn no_line_holds_a_secret() {
         for (words, at_least) in [
             ("a token was refused", 20),
             ("someone was refused", 4),
+            ("a ticket was refused", 3),
             ("answered", 80),
             ("stopped", 1),
         ] {

@@ -180,6 +180,8 @@ impl ApiError {
     fn report(&self) {
         match self {
             Self::Token(fault) => tracing::warn!(cause = %fault, "a token was refused"),
+            Self::Ticket(TicketError::Invalid) => tracing::warn!("a ticket was refused"),
+            Self::Origin => tracing::warn!("a page of another site was refused"),
             Self::Credentials => tracing::warn!("a password was refused"),
             Self::Forbidden | Self::Session(SessionError::Denied(Denied::Stranger)) => {
                 tracing::warn!("someone was refused what belongs to another");
