@@ -40,6 +40,8 @@ impl Reader<'_> {
             match c {
                 '/' if self.rest.peek() == Some(&'*') => self.comment(),
                 '"' | '\'' => drop(self.string(c)),
+                // Numbers with their units, and `#names`: no function, whatever follows.
+                '0'..='9' | '#' => drop(self.name(None)),
                 '@' => {
                     let name = self.name(None);
                     if LOADING_RULES.contains(&name.as_str()) {
@@ -178,6 +180,7 @@ mod tests {
             "url(data:image/svg+xml,x)",
             "url(data:text/html,x)",
             "a{behavior:url(#x)}",
+            "5.url(//evil)",
         ] {
             assert!(fault(css).is_some(), "{css}");
         }
@@ -193,6 +196,8 @@ mod tests {
             "url(data:image/png;base64,AA==)",
             "a{src:url(data:font/woff2,x) format('woff2')}",
             "curl(//evil)",
+            "0url(//evil)",
+            "#url(//evil)",
             "rotate(45deg) translate(1,2)",
             "M0 0h1",
         ] {

@@ -102,7 +102,8 @@ fn look_at(node: Node, cuts: &mut Vec<Cut>) -> Result<(), Refusal> {
                 cuts.push(Cut::out(node.range()));
                 return Ok(());
             }
-            if !start_tag_is_plain(&node.document().input_text()[node.range()]) {
+            let written = &node.document().input_text()[node.range()];
+            if !start_tag_is_plain(written) || !end_tag_is_plain(written) {
                 return Err(Refusal::Name(node.range().start));
             }
             let hostile = node.attributes().filter(|attribute| !fine(node, attribute));
@@ -141,6 +142,19 @@ fn start_tag_is_plain(element: &str) -> bool {
     plain
 }
 
+/// Whether an element ends under the very name that it began with.
+fn end_tag_is_plain(element: &str) -> bool {
+    let name = |tag: &str| -> Option<String> {
+        let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'))?;
+        Some(tag[..end].to_owned())
+    };
+    // No attribute can hold a `<`, so the last one opens the last tag.
+    match element.rsplit_once("</") {
+        Some((_, end)) if !element.ends_with("/>") => name(end) == name(&element[1..]),
+        _ => element.ends_with("/>"),
+    }
+}
+
 fn at_end(rest: &str) -> bool {
     rest.trim_start().starts_with(['/', '>'])
 }
@@ -148,7 +162,10 @@ fn at_end(rest: &str) -> bool {
 fn has_plain_prefix(name: &str) -> bool {
     match name.split_once(':') {
         None => true,
-        Some((prefix, local)) => is_plain(prefix) && !local.is_empty() && !local.contains(':'),
+        // A prefix before `xmlns` would have to be declared, and is not asked for it.
+        Some((prefix, local)) => {
+            is_plain(prefix) && !local.is_empty() && !local.contains(':') && local != "xmlns"
+        }
     }
 }
 
@@ -190,7 +207,27 @@ fn may_animate(node: Node) -> bool {
 }
 
 fn fine(node: Node, attribute: &Attribute) -> bool {
-    let (name, value) = (attribute.name(), attribute.value());
+    may_say(node, attribute, attribute.value())
+        && in_a_page(node, attribute).is_none_or(|value| may_say(node, attribute, &value))
+}
+
+/// A value as an HTML parser reads it, where that differs: a line end in it is a space to an
+/// XML parser, and stays a line end in a page, where it ends a string of CSS.
+fn in_a_page(node: Node, attribute: &Attribute) -> Option<String> {
+    let (range, text) = (attribute.range_value(), node.document().input_text());
+    let written = &text[range.clone()];
+    if !written.contains(['\n', '\r']) {
+        return None;
+    }
+    let quote = &text[range.end..=range.end];
+    let kept = written.replace("\r\n", "\n").replace(['\n', '\r'], "&#10;");
+    let element = format!("<a b={quote}{kept}{quote}/>");
+    let parsed = Document::parse(&element).ok()?;
+    parsed.root_element().attribute("b").map(str::to_owned)
+}
+
+fn may_say(node: Node, attribute: &Attribute, value: &str) -> bool {
+    let name = attribute.name();
     match attribute.namespace() {
         None if name == "href" => may_refer(node, value),
         None if name == "style" => css::declarations_are_fine(value),

@@ -116,6 +116,8 @@ fn what_another_parser_would_read_otherwise_is_cut() {
             "<text>&lt;img src=x onerror=alert(1)&gt;</text>",
         ),
         ("<title><h:style>x</h:style></title>", ""),
+        ("<rect style='a:\"\n;fill:url(//evil)\"'/>", "<rect />"),
+        ("<rect fill=\"a:'\r\nurl(//evil)'\"/>", "<rect />"),
         ("<desc><rect/></desc>", ""),
         ("<style>a&lt;/style&gt;&lt;img&gt;</style>", ""),
         ("<style><g/></style>", ""),
@@ -161,6 +163,8 @@ fn names_that_only_some_parsers_take_are_refused() {
         "<g :x='1'/>",
         "<g xmlns='http://www.w3.org/2000/svg' xmlns='http://www.w3.org/2000/svg'/>",
         "<Ab:g xmlns:Ab='http://www.w3.org/2000/svg'/>",
+        "<g nobody:xmlns='http://www.w3.org/2000/svg'/>",
+        "<g></:g>",
     ] {
         let text = format!("{OPEN}{body}</svg>");
         // Where the parser refuses it too, all the better.
@@ -169,5 +173,6 @@ fn names_that_only_some_parsers_take_are_refused() {
         }
     }
     becomes("<g data-Ab='1' data-\u{1f3a8}='1'/>", "<g  />");
+    stays("<g\n id='b'\n style='fill:url(#a);\nfont:\"A B\"'\n></g\n><path d='M0 0\n h1'/>");
     stays("<text x = '1'\n y\t=\"a>b/='\" >x</text><v:g xmlns:v='http://www.w3.org/2000/svg'/>");
 }
