@@ -87,6 +87,8 @@ macro_rules! keeps_every_promise {
             a_lower_quota_takes_nothing_away,
             a_taken_address_is_said_before_a_full_quota,
             usage_survives,
+            networks_have_a_share_of_what_is_public,
+            all_together_have_an_end,
         }
         keeps! { $backend, $lists, crate::lists:
             a_list_is_of_one_owner_and_has_the_newest_first,

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use backend::store::{Creation, Deletion, Drawing, Full, Quota, SessionStore, Update};
+use backend::store::{
+    Creation, Deletion, Drawing, Full, Quota, Quotas, SessionStore, Space, Update,
+};
 use common::Revision;
 use futures_util::future::join_all;
 use serde_json::json;
@@ -11,15 +13,20 @@ use time::OffsetDateTime;
 
 use crate::{
     Backend,
-    sessions::{HOUR, MICROSECOND, UNLIMITED, alice, at, drawing, noon},
+    sessions::{BOUNDLESS, HOUR, MICROSECOND, UNLIMITED, alice, at, drawing, noon},
 };
 
-fn sessions(sessions: u64) -> Quota {
-    Quota { sessions, ..UNLIMITED }
+/// A quota of each namespace.
+fn each(quota: Quota) -> Quotas {
+    Quotas { user: quota, public: quota, ..UNLIMITED }
 }
 
-fn bytes(bytes: u64) -> Quota {
-    Quota { bytes, ..UNLIMITED }
+fn sessions(sessions: u64) -> Quotas {
+    each(Quota { sessions, ..BOUNDLESS })
+}
+
+fn bytes(bytes: u64) -> Quotas {
+    each(Quota { bytes, ..BOUNDLESS })
 }
 
 /// A drawing of so many bytes, some of them in each of its parts.
@@ -39,10 +46,14 @@ async fn creates(
     store: &impl SessionStore,
     address: &str,
     drawing: &Drawing,
-    quota: Quota,
+    quotas: Quotas,
     now: OffsetDateTime,
 ) -> Result<Revision, Full> {
-    match store.create(&at(address), drawing, quota, now).await.unwrap() {
+    outcome(store.create(&at(address), None, drawing, &quotas, now).await.unwrap(), address)
+}
+
+fn outcome(creation: Creation, address: &str) -> Result<Revision, Full> {
+    match creation {
         Creation::Created(revision) => Ok(revision),
         Creation::Full(full) => Err(full),
         Creation::Taken => panic!("{address} is taken"),
@@ -54,9 +65,9 @@ pub(crate) async fn of_parallel_creations_as_many_succeed_as_may<B: Backend>() {
     let stores = [backend.open().await, backend.open().await];
     let one = sized(100, HOUR);
     for (space, quota, full) in [
-        ("alice/", sessions(20), Full::Sessions),
-        ("", sessions(20), Full::Sessions),
-        ("bob/", bytes(2099), Full::Bytes),
+        ("alice/", sessions(20), Full::Sessions(Space::User)),
+        ("", sessions(20), Full::Sessions(Space::Public)),
+        ("bob/", bytes(2099), Full::Bytes(Space::User)),
     ] {
         let addresses: Vec<_> = (0..50).map(|n| format!("{space}s{n}")).collect();
         let creations = addresses.iter().zip(stores.iter().cycle());
@@ -89,17 +100,20 @@ pub(crate) async fn of_parallel_growth_as_much_succeeds_as_may<B: Backend>() {
     // 5,000 bytes are there, and there is room for twenty to grow by 100.
     let large = sized(200, HOUR);
     let places: Vec<_> = addresses.iter().map(|address| at(address)).collect();
+    let most = bytes(7099);
     let updates = places.iter().zip(&revisions).zip(stores.iter().cycle());
-    let updates = updates.map(|((place, revision), store)| {
-        store.update(place, *revision, &large, bytes(7099), noon())
-    });
+    let updates = updates
+        .map(|((place, revision), store)| store.update(place, *revision, &large, &most, noon()));
     let outcomes: Vec<_> = join_all(updates).await.into_iter().map(Result::unwrap).collect();
     let done = outcomes.iter().filter(|outcome| matches!(outcome, Update::Done(_))).count();
-    let full = outcomes.iter().filter(|outcome| **outcome == Update::Full).count();
+    let full = outcomes
+        .iter()
+        .filter(|outcome| **outcome == Update::Full(Full::Bytes(Space::User)))
+        .count();
     assert_eq!((done, full), (20, 30));
     for (place, outcome) in places.iter().zip(outcomes) {
         let stored = stores[1].get(place, noon()).await.unwrap().unwrap();
-        let wanted = if outcome == Update::Full { 1 } else { 2 };
+        let wanted = if outcome == Update::Full(Full::Bytes(Space::User)) { 1 } else { 2 };
         assert_eq!(stored.revision.seq, wanted, "what was refused changed nothing");
     }
 }
@@ -108,7 +122,10 @@ pub(crate) async fn every_part_of_a_drawing_counts<B: Backend>() {
     let backend = B::start().await;
     let store = backend.open().await;
     let exact = sized(500, HOUR);
-    assert_eq!(creates(&*store, "alice/a", &exact, bytes(499), noon()).await, Err(Full::Bytes));
+    assert_eq!(
+        creates(&*store, "alice/a", &exact, bytes(499), noon()).await,
+        Err(Full::Bytes(Space::User))
+    );
     let revision = creates(&*store, "alice/a", &exact, bytes(500), noon()).await.unwrap();
     let place = at("alice/a");
     let longer = [
@@ -120,33 +137,45 @@ pub(crate) async fn every_part_of_a_drawing_counts<B: Backend>() {
         },
     ];
     for drawing in &longer {
-        let outcome = store.update(&place, revision, drawing, bytes(500), noon()).await.unwrap();
-        assert_eq!(outcome, Update::Full, "{drawing:?}");
+        let outcome = store.update(&place, revision, drawing, &bytes(500), noon()).await.unwrap();
+        assert_eq!(outcome, Update::Full(Full::Bytes(Space::User)), "{drawing:?}");
         let wrong = Revision { seq: 9, ..revision };
-        let outcome = store.update(&place, wrong, drawing, bytes(500), noon()).await.unwrap();
+        let outcome = store.update(&place, wrong, drawing, &bytes(500), noon()).await.unwrap();
         assert_eq!(outcome, Update::Stale, "a writer that is late hears of that first");
     }
-    let outcome = store.update(&place, revision, &longer[0], bytes(501), noon()).await.unwrap();
+    let outcome = store.update(&place, revision, &longer[0], &bytes(501), noon()).await.unwrap();
     assert!(matches!(outcome, Update::Done(_)), "{outcome:?}");
 }
 
 pub(crate) async fn what_ends_makes_room<B: Backend>() {
     let backend = B::start().await;
     let store = backend.open().await;
-    let quota = Quota { sessions: 2, bytes: 1000 };
+    let quota = each(Quota { sessions: 2, bytes: 1000 });
     let (half, brief) = (sized(500, HOUR), sized(500, 2 * MICROSECOND));
     creates(&*store, "alice/a", &half, quota, noon()).await.unwrap();
     creates(&*store, "alice/b", &brief, quota, noon()).await.unwrap();
     let third = sized(100, HOUR);
-    assert_eq!(creates(&*store, "alice/c", &third, quota, noon()).await, Err(Full::Sessions));
-    let by_bytes = Quota { sessions: 9, ..quota };
-    assert_eq!(creates(&*store, "alice/c", &third, by_bytes, noon()).await, Err(Full::Bytes));
+    assert_eq!(
+        creates(&*store, "alice/c", &third, quota, noon()).await,
+        Err(Full::Sessions(Space::User))
+    );
+    let by_bytes = each(Quota { sessions: 9, bytes: 1000 });
+    assert_eq!(
+        creates(&*store, "alice/c", &third, by_bytes, noon()).await,
+        Err(Full::Bytes(Space::User))
+    );
     // An end makes room at once, whether or not anyone has taken the session away by then.
     let later = noon() + 2 * MICROSECOND;
     creates(&*store, "alice/c", &third, quota, later).await.unwrap();
-    assert_eq!(creates(&*store, "alice/d", &third, quota, later).await, Err(Full::Sessions));
+    assert_eq!(
+        creates(&*store, "alice/d", &third, quota, later).await,
+        Err(Full::Sessions(Space::User))
+    );
     store.take_expired(later).await.unwrap();
-    assert_eq!(creates(&*store, "alice/d", &third, quota, later).await, Err(Full::Sessions));
+    assert_eq!(
+        creates(&*store, "alice/d", &third, quota, later).await,
+        Err(Full::Sessions(Space::User))
+    );
     // So does a deletion.
     assert_eq!(store.delete(&at("alice/a"), None, later).await.unwrap(), Deletion::Done);
     let rest = sized(900, HOUR);
@@ -155,10 +184,10 @@ pub(crate) async fn what_ends_makes_room<B: Backend>() {
     let place = at("alice/c");
     let grown = sized(101, HOUR);
     let first = store.get(&place, later).await.unwrap().unwrap().revision;
-    let outcome = store.update(&place, first, &grown, quota, later).await.unwrap();
-    assert_eq!(outcome, Update::Full);
-    store.update(&at("alice/d"), revision, &sized(899, HOUR), quota, later).await.unwrap();
-    let outcome = store.update(&place, first, &grown, quota, later).await.unwrap();
+    let outcome = store.update(&place, first, &grown, &quota, later).await.unwrap();
+    assert_eq!(outcome, Update::Full(Full::Bytes(Space::User)));
+    store.update(&at("alice/d"), revision, &sized(899, HOUR), &quota, later).await.unwrap();
+    let outcome = store.update(&place, first, &grown, &quota, later).await.unwrap();
     assert!(matches!(outcome, Update::Done(_)), "{outcome:?}");
 }
 
@@ -166,15 +195,15 @@ pub(crate) async fn a_lower_quota_takes_nothing_away<B: Backend>() {
     let backend = B::start().await;
     let store = backend.open().await;
     let revision = creates(&*store, "alice/a", &sized(500, HOUR), UNLIMITED, noon()).await.unwrap();
-    let tight = Quota { sessions: 1, bytes: 10 };
+    let tight = each(Quota { sessions: 1, bytes: 10 });
     let place = at("alice/a");
     for (size, revision) in [(500, revision), (400, Revision { seq: 2, ..revision })] {
-        let outcome = store.update(&place, revision, &sized(size, HOUR), tight, noon()).await;
+        let outcome = store.update(&place, revision, &sized(size, HOUR), &tight, noon()).await;
         assert!(matches!(outcome.unwrap(), Update::Done(_)), "it is not larger than it was");
     }
     let third = Revision { seq: 3, ..revision };
-    let outcome = store.update(&place, third, &sized(401, HOUR), tight, noon()).await.unwrap();
-    assert_eq!(outcome, Update::Full);
+    let outcome = store.update(&place, third, &sized(401, HOUR), &tight, noon()).await.unwrap();
+    assert_eq!(outcome, Update::Full(Full::Bytes(Space::User)));
 }
 
 pub(crate) async fn a_taken_address_is_said_before_a_full_quota<B: Backend>() {
@@ -182,13 +211,16 @@ pub(crate) async fn a_taken_address_is_said_before_a_full_quota<B: Backend>() {
     let store = backend.open().await;
     let one = sized(100, HOUR);
     creates(&*store, "alice/a", &one, sessions(1), noon()).await.unwrap();
-    let again = store.create(&at("alice/a"), &one, sessions(1), noon()).await.unwrap();
+    let again = store.create(&at("alice/a"), None, &one, &sessions(1), noon()).await.unwrap();
     assert_eq!(again, Creation::Taken);
     // A name that has expired is taken again within the quota of one.
     let late = noon() + HOUR;
     let next = Drawing { expires_at: late + HOUR, ..one };
     creates(&*store, "alice/a", &next, sessions(1), late).await.unwrap();
-    assert_eq!(creates(&*store, "alice/b", &next, sessions(1), late).await, Err(Full::Sessions));
+    assert_eq!(
+        creates(&*store, "alice/b", &next, sessions(1), late).await,
+        Err(Full::Sessions(Space::User))
+    );
 }
 
 pub(crate) async fn usage_survives<B: Backend>() {
@@ -198,5 +230,72 @@ pub(crate) async fn usage_survives<B: Backend>() {
     drop(store);
     let store = backend.open().await;
     let second = creates(&*store, "alice/b", &sized(100, HOUR), sessions(1), noon()).await;
-    assert_eq!(second, Err(Full::Sessions));
+    assert_eq!(second, Err(Full::Sessions(Space::User)));
+}
+
+/// What strangers from two networks and a user store takes from shares of different spaces.
+pub(crate) async fn networks_have_a_share_of_what_is_public<B: Backend>() {
+    let backend = B::start().await;
+    let store = backend.open().await;
+    let quotas = Quotas {
+        public_from_address: Quota { sessions: 2, bytes: 250 },
+        public: Quota { sessions: 4, ..BOUNDLESS },
+        ..UNLIMITED
+    };
+    let (one, other) = ("192.0.2.1", "2001:db8:7::");
+    let creates = async |address: &str, network: Option<&str>, bytes: usize| {
+        let network = network.map(|network| network.parse().unwrap());
+        let drawing = sized(bytes, HOUR);
+        let creation = store.create(&at(address), network, &drawing, &quotas, noon()).await;
+        outcome(creation.unwrap(), address)
+    };
+    let first = creates("a", Some(one), 100).await.unwrap();
+    let large = creates("b", Some(one), 151).await;
+    assert_eq!(large, Err(Full::Bytes(Space::PublicFromAddress)));
+    creates("b", Some(one), 100).await.unwrap();
+    let third = creates("c", Some(one), 20).await;
+    assert_eq!(third, Err(Full::Sessions(Space::PublicFromAddress)));
+    creates("c", Some(other), 250).await.unwrap();
+    creates("alice/a", None, 900).await.unwrap();
+    // Whoever changes a session, its creator's share pays.
+    let place = at("a");
+    let grown = store.update(&place, first, &sized(151, HOUR), &quotas, noon()).await.unwrap();
+    assert_eq!(grown, Update::Full(Full::Bytes(Space::PublicFromAddress)));
+    let grown = store.update(&place, first, &sized(150, HOUR), &quotas, noon()).await.unwrap();
+    assert!(matches!(grown, Update::Done(_)), "{grown:?}");
+    // Those that nobody counts for count among all.
+    creates("d", None, 100).await.unwrap();
+    assert_eq!(creates("e", Some(other), 10).await, Err(Full::Sessions(Space::Public)));
+    // What ended makes room.
+    store.take_expired(noon() + HOUR).await.unwrap();
+    creates("a", Some(one), 250).await.unwrap();
+}
+
+pub(crate) async fn all_together_have_an_end<B: Backend>() {
+    let backend = B::start().await;
+    let stores = [backend.open().await, backend.open().await];
+    let one = sized(100, HOUR);
+    let some = Quotas { all: Quota { sessions: 20, ..BOUNDLESS }, ..UNLIMITED };
+    let addresses: Vec<_> = (0..50).map(|n| format!("user{n}/s")).collect();
+    let creations = addresses.iter().zip(stores.iter().cycle());
+    let creations =
+        creations.map(|(address, store)| creates(&**store, address, &one, some, noon()));
+    let outcomes = join_all(creations).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 20);
+    let full = Err(Full::Sessions(Space::All));
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == full).count(), 30);
+    // 2,000 bytes are there.
+    let bytes = |bytes| Quotas { all: Quota { bytes, ..BOUNDLESS }, ..UNLIMITED };
+    let (least, most) = (bytes(2049), bytes(2050));
+    let small = sized(50, HOUR);
+    let full = Err(Full::Bytes(Space::All));
+    assert_eq!(creates(&*stores[0], "public", &small, least, noon()).await, full);
+    let revision = creates(&*stores[0], "public", &small, most, noon()).await.unwrap();
+    let grown = sized(51, HOUR);
+    let grown = stores[1].update(&at("public"), revision, &grown, &most, noon()).await.unwrap();
+    assert_eq!(grown, Update::Full(Full::Bytes(Space::All)));
+    // What has expired is nobody's any more, whether or not it was taken away by then.
+    let late = noon() + HOUR;
+    let next = Drawing { expires_at: late + HOUR, ..small };
+    creates(&*stores[1], "bob/s", &next, bytes(50), late).await.unwrap();
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use backend::store::{Creation, Deletion, Drawing, Quota, SessionStore, StoredSession, Update};
+use backend::store::{
+    Creation, Deletion, Drawing, Quota, Quotas, SessionStore, StoredSession, Update,
+};
 use common::{
     Revision, SessionAddress, UserId,
     api::{Args, Visibility},
@@ -16,7 +18,9 @@ use crate::Backend;
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) const MICROSECOND: Duration = Duration::from_micros(1);
 
-pub(crate) const UNLIMITED: Quota = Quota { sessions: u64::MAX, bytes: u64::MAX };
+pub(crate) const BOUNDLESS: Quota = Quota { sessions: u64::MAX, bytes: u64::MAX };
+pub(crate) const UNLIMITED: Quotas =
+    Quotas { user: BOUNDLESS, public: BOUNDLESS, public_from_address: BOUNDLESS, all: BOUNDLESS };
 
 pub(crate) fn noon() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(2_000_000_000).unwrap()
@@ -46,7 +50,8 @@ pub(crate) async fn created(
     address: &str,
     now: OffsetDateTime,
 ) -> Revision {
-    match store.create(&at(address), &drawing(0, now + HOUR), UNLIMITED, now).await.unwrap() {
+    match store.create(&at(address), None, &drawing(0, now + HOUR), &UNLIMITED, now).await.unwrap()
+    {
         Creation::Created(revision) => revision,
         refusal => panic!("{address}: {refusal:?}"),
     }
@@ -59,7 +64,7 @@ pub(crate) async fn a_session_is_read_as_it_was_written<B: Backend>() {
         let now = noon();
         let wanted = drawing(7, now + HOUR);
         let Creation::Created(revision) =
-            store.create(&at(address), &wanted, UNLIMITED, now).await.unwrap()
+            store.create(&at(address), None, &wanted, &UNLIMITED, now).await.unwrap()
         else {
             panic!("{address} is taken");
         };
@@ -81,7 +86,7 @@ pub(crate) async fn times_are_kept_to_the_microsecond<B: Backend>() {
     let store = backend.open().await;
     let now = noon() + Duration::from_micros(123_456);
     let end = now + Duration::from_micros(654_321);
-    store.create(&at("chart"), &drawing(0, end), UNLIMITED, now).await.unwrap();
+    store.create(&at("chart"), None, &drawing(0, end), &UNLIMITED, now).await.unwrap();
     let stored = store.get(&at("chart"), now).await.unwrap().unwrap();
     assert_eq!((stored.created_at, stored.drawing.expires_at), (now, end));
     assert!(store.get(&at("chart"), end - MICROSECOND).await.unwrap().is_some());
@@ -92,8 +97,9 @@ pub(crate) async fn a_living_address_is_taken<B: Backend>() {
     let backend = B::start().await;
     let store = backend.open().await;
     let first = created(&*store, "alice/chart", noon()).await;
-    let again =
-        store.create(&at("alice/chart"), &drawing(9, noon() + HOUR), UNLIMITED, noon()).await;
+    let again = store
+        .create(&at("alice/chart"), None, &drawing(9, noon() + HOUR), &UNLIMITED, noon())
+        .await;
     assert_eq!(again.unwrap(), Creation::Taken);
     let stored = store.get(&at("alice/chart"), noon()).await.unwrap().unwrap();
     assert_eq!(stored.revision, first);
@@ -107,7 +113,7 @@ pub(crate) async fn of_concurrent_creations_one_wins<B: Backend>() {
     let drawings: Vec<_> = (0..10).map(|n| drawing(n, noon() + HOUR)).collect();
     let creations = drawings.iter().zip(stores.iter().cycle());
     let creations =
-        creations.map(|(drawing, store)| store.create(&address, drawing, UNLIMITED, noon()));
+        creations.map(|(drawing, store)| store.create(&address, None, drawing, &UNLIMITED, noon()));
     let outcomes: Vec<_> = join_all(creations).await.into_iter().map(Result::unwrap).collect();
     let winners: Vec<_> =
         (0..10).filter(|&n| matches!(outcomes[n], Creation::Created(_))).collect();
@@ -142,7 +148,7 @@ pub(crate) async fn an_update_has_the_next_seq<B: Backend>() {
         let now = noon() + MICROSECOND * u32::try_from(n).unwrap();
         let wanted = drawing(n, noon() + 2 * HOUR);
         let outcome =
-            store.update(&at("alice/chart"), revision, &wanted, UNLIMITED, now).await.unwrap();
+            store.update(&at("alice/chart"), revision, &wanted, &UNLIMITED, now).await.unwrap();
         revision.seq += 1;
         assert_eq!(outcome, Update::Done(revision));
         let stored = store.get(&at("alice/chart"), now).await.unwrap().unwrap();
@@ -156,7 +162,7 @@ pub(crate) async fn an_update_that_expects_another_revision_changes_nothing<B: B
     let store = backend.open().await;
     let first = created(&*store, "alice/chart", noon()).await;
     let next = drawing(1, noon() + HOUR);
-    store.update(&at("alice/chart"), first, &next, UNLIMITED, noon()).await.unwrap();
+    store.update(&at("alice/chart"), first, &next, &UNLIMITED, noon()).await.unwrap();
     let second = Revision { seq: 2, ..first };
     for wrong in [
         first,
@@ -167,7 +173,7 @@ pub(crate) async fn an_update_that_expects_another_revision_changes_nothing<B: B
     ] {
         let other = drawing(9, noon() + HOUR);
         let outcome =
-            store.update(&at("alice/chart"), wrong, &other, UNLIMITED, noon()).await.unwrap();
+            store.update(&at("alice/chart"), wrong, &other, &UNLIMITED, noon()).await.unwrap();
         assert_eq!(outcome, Update::Stale, "{wrong}");
     }
     let stored = store.get(&at("alice/chart"), noon()).await.unwrap().unwrap();
@@ -183,7 +189,7 @@ pub(crate) async fn of_concurrent_updates_one_is_done_per_revision<B: Backend>()
         let drawings: Vec<_> = (0..8).map(|n| drawing(n, noon() + HOUR)).collect();
         let updates = drawings.iter().zip(stores.iter().cycle());
         let updates = updates
-            .map(|(drawing, store)| store.update(&address, revision, drawing, UNLIMITED, noon()));
+            .map(|(drawing, store)| store.update(&address, revision, drawing, &UNLIMITED, noon()));
         let outcomes: Vec<_> = join_all(updates).await.into_iter().map(Result::unwrap).collect();
         let next = Revision { seq: revision.seq + 1, ..revision };
         let done: Vec<_> = (0..8).filter(|&n| outcomes[n] == Update::Done(next)).collect();
@@ -202,7 +208,7 @@ pub(crate) async fn a_session_that_is_not_there_is_gone<B: Backend>() {
     let address = at("alice/chart");
     assert!(store.get(&address, noon()).await.unwrap().is_none());
     let update =
-        store.update(&address, revision, &drawing(1, noon() + HOUR), UNLIMITED, noon()).await;
+        store.update(&address, revision, &drawing(1, noon() + HOUR), &UNLIMITED, noon()).await;
     assert_eq!(update.unwrap(), Update::Gone);
     assert_eq!(store.delete(&address, None, noon()).await.unwrap(), Deletion::Gone);
     assert_eq!(store.delete(&address, Some(revision), noon()).await.unwrap(), Deletion::Gone);
@@ -230,7 +236,7 @@ pub(crate) async fn a_session_that_has_expired_does_not_exist<B: Backend>() {
     assert!(store.get(&address, late).await.unwrap().is_none());
     let revival = drawing(1, late + HOUR);
     assert_eq!(
-        store.update(&address, revision, &revival, UNLIMITED, late).await.unwrap(),
+        store.update(&address, revision, &revival, &UNLIMITED, late).await.unwrap(),
         Update::Gone
     );
     assert_eq!(store.delete(&address, None, late).await.unwrap(), Deletion::Gone);
@@ -306,7 +312,7 @@ pub(crate) async fn what_is_acknowledged_survives<B: Backend>() {
     let store = backend.open().await;
     let revision = created(&*store, "alice/chart", noon()).await;
     let next = drawing(1, noon() + HOUR);
-    store.update(&at("alice/chart"), revision, &next, UNLIMITED, noon()).await.unwrap();
+    store.update(&at("alice/chart"), revision, &next, &UNLIMITED, noon()).await.unwrap();
     drop(store);
     let stored = backend.open().await.get(&at("alice/chart"), noon()).await.unwrap().unwrap();
     assert_eq!(stored.revision, Revision { seq: 2, ..revision });

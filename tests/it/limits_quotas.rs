@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::api::ErrorCode;
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Actor, Answer, LABEL, Node, Setup, still_clock};
 
@@ -82,6 +83,35 @@ async fn public_sessions_have_a_quota_of_their_own() {
     let large = drawing("large", &"y".repeat(900));
     is_full(&node.anyone().creates(&large).await, "public-bytes-in-all");
     node.owner("alice").await.creates(&large).await.is(201);
+}
+
+#[tokio::test]
+async fn nobody_takes_all_that_is_public() {
+    let settings = Setup::default().set("trusted-proxy", "127.0.0.1");
+    let node = settings.set("public-sessions-per-address", "2").start().await;
+    let creates = async |id: &str, from: &str| {
+        let request = node.request(Method::POST, "/api/session").header("x-forwarded-for", from);
+        node.send(request.json(&drawing(id, "x"))).await
+    };
+    creates("a", "2001:db8::1").await.is(201);
+    creates("b", "2001:db8::2").await.is(201);
+    is_full(&creates("c", "2001:db8::3").await, "public-sessions-per-address");
+    creates("c", "2001:db8:0:1::1").await.is(201);
+    // A user's sessions are their own business.
+    fills(&node.owner("alice").await, 5).await;
+}
+
+#[tokio::test]
+async fn invented_users_do_not_fill_the_disk() {
+    let node = Setup::default().set("sessions-in-all", "3").start().await;
+    for user in ["a", "b", "c"] {
+        node.owner(user).await.creates(&drawing("one", "x")).await.is(201);
+    }
+    for who in [node.owner("d").await, node.owner("a").await, node.anyone()] {
+        is_full(&who.creates(&drawing("two", "x")).await, "sessions-in-all");
+    }
+    node.owner("a").await.deletes("one").await;
+    node.owner("d").await.creates(&drawing("two", "x")).await.is(201);
 }
 
 #[tokio::test]

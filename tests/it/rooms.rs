@@ -17,7 +17,7 @@ use backend::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     render::{Renderer, WorkerProgram},
-    session::{Change, Expectation, Sessions},
+    session::{Change, Creator, Expectation, Sessions},
     store::{KeyringStore, SecretText, SqliteStore, StoreError, StoredRing},
     token::{Keyring, KeyringError},
 };
@@ -58,8 +58,8 @@ impl Rooms {
             "visibility": visibility,
         });
         let request: CreateSession = serde_json::from_value(request).unwrap();
-        let owner = Some("alice".parse().unwrap());
-        let created = self.sessions.create(owner, "chart".parse().unwrap(), request).await;
+        let alice = Creator::User("alice".parse().unwrap());
+        let created = self.sessions.create(alice, "chart".parse().unwrap(), request).await;
         created.unwrap().0
     }
 }

@@ -1,9 +1,9 @@
 //! Fair shares: what the settings of limits and quotas mean.
 
-use super::{ConfigError, Quotas, Raw};
+use super::{ConfigError, Raw};
 use crate::{
     limit::{ConnectionLimits, Limit, LimitSettings, Rate, TrustedProxies, ViewerLimits},
-    store::Quota,
+    store::{Quota, Quotas},
 };
 
 pub(super) fn limits(raw: &Raw) -> Result<LimitSettings, ConfigError> {
@@ -33,6 +33,8 @@ pub(super) fn quotas(raw: &Raw) -> Result<Quotas, ConfigError> {
     Ok(Quotas {
         user: quota("sessions-per-user", "bytes-per-user")?,
         public: quota("public-sessions-in-all", "public-bytes-in-all")?,
+        public_from_address: quota("public-sessions-per-address", "public-bytes-per-address")?,
+        all: quota("sessions-in-all", "bytes-in-all")?,
     })
 }
 

@@ -17,7 +17,7 @@ pub use self::settings::{SETTINGS, Setting};
 use crate::{
     limit::LimitSettings,
     render::{RenderLimits, SnapshotLimits},
-    store::Quota,
+    store::Quotas,
 };
 
 /// How long a session lives.
@@ -27,15 +27,6 @@ pub struct Lifetimes {
     pub default: Duration,
     /// At most.
     pub max: Duration,
-}
-
-/// How much may be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quotas {
-    /// By each user.
-    pub user: Quota,
-    /// In public sessions, by all together.
-    pub public: Quota,
 }
 
 /// How log lines look.

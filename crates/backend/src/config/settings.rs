@@ -319,12 +319,37 @@ pub const SETTINGS: &[Setting] = &[
         "268435456",
         "Stored by a user: templates, args and pictures of living sessions",
     ),
+    setting(
+        "public-sessions-per-address",
+        "COUNT",
+        "10000",
+        "Living public sessions that an address has created: a tenth of all, for nobody to take all",
+    ),
+    setting(
+        "public-bytes-per-address",
+        "BYTES",
+        "134217728",
+        "Stored in the public sessions that an address has created: an eighth of all",
+    ),
     setting("public-sessions-in-all", "COUNT", "100000", "Living public sessions of all together"),
     setting(
         "public-bytes-in-all",
         "BYTES",
         "1073741824",
         "Stored in public sessions by all together",
+    ),
+    setting(
+        "sessions-in-all",
+        "COUNT",
+        "1000000",
+        "Living sessions of all users, and the public ones: with rows and indexes, a gigabyte",
+    ),
+    setting(
+        "bytes-in-all",
+        "BYTES",
+        "10737418240",
+        "Stored by all together: where minting is open, anyone can be as many users as they like; \
+         less than the disk has",
     ),
     setting(
         "log",

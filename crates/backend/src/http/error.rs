@@ -18,8 +18,8 @@ use super::shares::whole_seconds;
 use crate::{
     limit::{Crowded, Decision},
     render::{Limit, Position, RenderError},
-    session::{ChangeError, SessionError, Space, access::Denied},
-    store::{Full, Quota},
+    session::{ChangeError, SessionError, access::Denied},
+    store::{Full, Quota, Space},
     ticket::TicketError,
     token::IssueError,
 };
@@ -304,7 +304,7 @@ fn session(error: SessionError) -> Draft {
             Draft::field(ErrorCode::ValidationFailed, pointer, detail)
         }
         SessionError::Render(error) => render(error),
-        SessionError::Full(full, quota, owner) => used_up(full, quota, owner),
+        SessionError::Full(full, quota) => used_up(full, quota),
         SessionError::Denied(Denied::Anonymous) => Draft::new(
             ErrorCode::AuthRequired,
             "This picture is private: send its owner's token as Authorization: Bearer <token>, \
@@ -370,16 +370,24 @@ fn limited(decision: &Decision) -> Draft {
     Draft { retry_after: Some(wait), ..Draft::new(ErrorCode::RateLimited, detail) }
 }
 
-fn used_up(full: Full, quota: Quota, space: Space) -> Draft {
-    let (name, whose) = match (space, full) {
-        (Space::User, Full::Sessions) => ("sessions-per-user", "You have"),
-        (Space::User, Full::Bytes) => ("bytes-per-user", "Your sessions may come to"),
-        (Space::Public, Full::Sessions) => ("public-sessions-in-all", "There are"),
-        (Space::Public, Full::Bytes) => ("public-bytes-in-all", "Public sessions may come to"),
+fn used_up(full: Full, quota: Quota) -> Draft {
+    let (name, whose) = match full {
+        Full::Sessions(Space::User) => ("sessions-per-user", "You have"),
+        Full::Bytes(Space::User) => ("bytes-per-user", "Your sessions may come to"),
+        Full::Sessions(Space::Public) => ("public-sessions-in-all", "Of public ones there are"),
+        Full::Bytes(Space::Public) => ("public-bytes-in-all", "Public sessions may come to"),
+        Full::Sessions(Space::PublicFromAddress) => {
+            ("public-sessions-per-address", "Of public ones your address has")
+        }
+        Full::Bytes(Space::PublicFromAddress) => {
+            ("public-bytes-per-address", "Public sessions from one address may come to")
+        }
+        Full::Sessions(Space::All) => ("sessions-in-all", "There are"),
+        Full::Bytes(Space::All) => ("bytes-in-all", "All sessions may come to"),
     };
     let most = match full {
-        Full::Sessions => format!("{} sessions, as many as may live", quota.sessions),
-        Full::Bytes => format!("{} bytes in all, and this would be more", quota.bytes),
+        Full::Sessions(_) => format!("{} sessions, as many as may live", quota.sessions),
+        Full::Bytes(_) => format!("{} bytes in all, and this would be more", quota.bytes),
     };
     let detail = format!("{whose} {most} ({name}). Room comes back when sessions end.");
     Draft { quota: Some(name), ..Draft::new(ErrorCode::QuotaExceeded, detail) }

@@ -26,9 +26,10 @@ use super::{
         Changing, Creating, IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession, OwnedSpace,
         PublicSession, PublicSpace, Query,
     },
+    shares::Shares,
 };
 use crate::{
-    session::{Change, Sessions},
+    session::{Change, Creator, Sessions},
     store::{ListPosition, ListedSession, StoredSession},
 };
 
@@ -64,7 +65,7 @@ pub(super) async fn create_owned(
     Json(request): Json<CreateSession>,
 ) -> Result<Response, ApiError> {
     let id = chosen_id(request.session_id.as_deref())?;
-    let (address, revision) = sessions.create(Some(owner.clone()), id, request).await?;
+    let (address, revision) = sessions.create(Creator::User(owner.clone()), id, request).await?;
     let answer = UserSessionRef { user_id: owner.to_string(), session_id: address.id.to_string() };
     Ok(created(&address, revision, Answer(answer)))
 }
@@ -82,11 +83,13 @@ pub(super) async fn create_owned(
 )]
 pub(super) async fn create_public(
     _: Creating<PublicSpace>,
+    shares: Shares,
     State(sessions): State<Arc<Sessions>>,
     Json(request): Json<CreateSession>,
 ) -> Result<Response, ApiError> {
     let id = chosen_id(request.session_id.as_deref())?;
-    let (address, revision) = sessions.create(None, id, request).await?;
+    let (address, revision) =
+        sessions.create(Creator::Anyone(shares.network()), id, request).await?;
     let answer = PublicSessionRef { session_id: address.id.to_string() };
     Ok(created(&address, revision, Answer(answer)))
 }

@@ -74,6 +74,11 @@ pub(super) fn client(request: &Request, limits: &Limits) -> ClientAddress {
 }
 
 impl Shares {
+    /// The network that the request comes from.
+    pub(super) fn network(&self) -> IpAddr {
+        self.client.network()
+    }
+
     /// Takes one from the share of the request's address.
     pub(super) async fn take_of_address(&self, limit: Limit) -> Result<(), ApiError> {
         self.take(limit, &Key::Address(self.client)).await

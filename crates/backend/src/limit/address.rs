@@ -30,6 +30,13 @@ impl From<IpAddr> for ClientAddress {
     }
 }
 
+impl ClientAddress {
+    /// The IPv4 address, or the first address of the IPv6 network.
+    pub const fn network(self) -> IpAddr {
+        self.0
+    }
+}
+
 impl fmt::Display for ClientAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

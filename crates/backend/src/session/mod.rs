@@ -9,7 +9,7 @@ mod expiry;
 pub mod gallery;
 mod turns;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use common::{
     Frame, Revision, SessionAddress, SessionId, UserId,
@@ -25,14 +25,14 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    config::{Lifetimes, Quotas},
+    config::Lifetimes,
     encode::EndReason,
     hub::{Hub, Viewer},
     lifecycle::Lifecycle,
     render::{RenderError, Renderer, Size},
     store::{
-        Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quota, SessionStore,
-        StoreError, StoredSession, Update,
+        Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quota, Quotas,
+        SessionStore, StoreError, StoredSession, Update,
     },
     token::Identity,
 };
@@ -58,9 +58,9 @@ pub enum SessionError {
     /// There is no picture.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// The owner, or all public sessions together, have stored as much as they may.
+    /// A space that the session belongs to holds as much as it may.
     #[error("a quota is used up")]
-    Full(Full, Quota, Space),
+    Full(Full, Quota),
     /// It is not for this caller.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -72,19 +72,13 @@ pub enum SessionError {
     Defect(#[from] JoinError),
 }
 
-/// Whose sessions share a quota.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Space {
-    /// Those of a user.
-    User,
-    /// The public ones.
-    Public,
-}
-
-impl Space {
-    fn of(address: &SessionAddress) -> Self {
-        if address.owner.is_some() { Self::User } else { Self::Public }
-    }
+/// Who creates a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creator {
+    /// A user: it is theirs.
+    User(UserId),
+    /// Someone in this network: it is everyone's.
+    Anyone(IpAddr),
 }
 
 /// What a write expects to find (RFC 9110 §13.1.1).
@@ -162,11 +156,14 @@ impl Sessions {
     /// See [`SessionError`]; nothing is stored then.
     pub async fn create(
         self: &Arc<Self>,
-        owner: Option<UserId>,
+        creator: Creator,
         id: SessionId,
         request: CreateSession,
     ) -> Result<(SessionAddress, Revision), SessionError> {
-        let address = SessionAddress { owner, id };
+        let (address, network) = match creator {
+            Creator::User(owner) => (SessionAddress::owned(owner, id), None),
+            Creator::Anyone(network) => (SessionAddress::public(id), Some(network)),
+        };
         let lifetime =
             change::lifetime(request.ttl_seconds, request.expire.as_deref(), self.lifetimes)?;
         let visibility = change::visibility(&address, request.visibility)?;
@@ -187,15 +184,14 @@ impl Sessions {
                 visibility: visibility.unwrap_or_default(),
                 expires_at: now + lifetime.unwrap_or(this.lifetimes.default),
             };
-            let quota = this.quota(&place);
-            match this.store.create(&place, &drawing, quota, now).await? {
+            match this.store.create(&place, network, &drawing, &this.quotas, now).await? {
                 Creation::Created(revision) => {
                     // Someone may still be looking at an earlier life that has just expired.
                     this.hub.end_earlier_life(&place, revision);
                     Ok(revision)
                 }
                 Creation::Taken => Err(SessionError::Exists),
-                Creation::Full(full) => Err(SessionError::Full(full, quota, Space::of(&place))),
+                Creation::Full(full) => Err(this.full(full)),
             }
         };
         let revision = self.in_turn(&address, work).await?;
@@ -237,8 +233,9 @@ impl Sessions {
                 {
                     drawing.svg = this.renderer.render(&drawing.template, &drawing.args).await?;
                 }
-                let quota = this.quota(&place);
-                match this.store.update(&place, before.revision, &drawing, quota, now).await? {
+                let update =
+                    this.store.update(&place, before.revision, &drawing, &this.quotas, now);
+                match update.await? {
                     Update::Done(revision) => {
                         let frame = Frame { revision, svg: drawing.svg };
                         this.hub.show(&place, &frame, drawing.visibility);
@@ -246,20 +243,15 @@ impl Sessions {
                     }
                     Update::Stale => {}
                     Update::Gone => return Err(SessionError::NotFound),
-                    Update::Full => {
-                        return Err(SessionError::Full(Full::Bytes, quota, Space::of(&place)));
-                    }
+                    Update::Full(full) => return Err(this.full(full)),
                 }
             }
         };
         self.in_turn(address, work).await
     }
 
-    fn quota(&self, address: &SessionAddress) -> Quota {
-        match Space::of(address) {
-            Space::User => self.quotas.user,
-            Space::Public => self.quotas.public,
-        }
+    fn full(&self, full: Full) -> SessionError {
+        SessionError::Full(full, self.quotas.of(full.space()))
     }
 
     /// Deletes a session and ends its streams.

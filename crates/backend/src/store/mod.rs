@@ -8,7 +8,7 @@
 mod position;
 mod sqlite;
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use common::{
@@ -88,7 +88,7 @@ pub struct ListedSession {
     pub expires_at: OffsetDateTime,
 }
 
-/// How much may live in one namespace: a user's, or the one that everyone shares.
+/// How much may live in one space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Sessions.
@@ -97,13 +97,60 @@ pub struct Quota {
     pub bytes: u64,
 }
 
-/// What a namespace has used up.
+/// Sessions that share a quota. Each session is in two of these or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Space {
+    /// Those of its user.
+    User,
+    /// The public ones.
+    Public,
+    /// The public ones that were created from the same network.
+    PublicFromAddress,
+    /// All.
+    All,
+}
+
+/// How much may live in each space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    /// Of each user.
+    pub user: Quota,
+    /// Of the public sessions.
+    pub public: Quota,
+    /// Of the public sessions from each network.
+    pub public_from_address: Quota,
+    /// Of all sessions.
+    pub all: Quota,
+}
+
+impl Quotas {
+    /// The quota of a space.
+    pub const fn of(&self, space: Space) -> Quota {
+        match space {
+            Space::User => self.user,
+            Space::Public => self.public,
+            Space::PublicFromAddress => self.public_from_address,
+            Space::All => self.all,
+        }
+    }
+}
+
+/// What is used up of a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
     /// It has as many sessions as it may have.
-    Sessions,
+    Sessions(Space),
     /// It would hold more bytes than it may.
-    Bytes,
+    Bytes(Space),
+}
+
+impl Full {
+    /// Which space it is.
+    pub const fn space(self) -> Space {
+        match self {
+            Self::Sessions(space) | Self::Bytes(space) => space,
+        }
+    }
 }
 
 /// What became of a creation.
@@ -113,7 +160,7 @@ pub enum Creation {
     Created(Revision),
     /// A living session has this address already; nothing changed.
     Taken,
-    /// The namespace has no room for it; nothing changed.
+    /// A space has no room for it; nothing changed.
     Full(Full),
 }
 
@@ -126,8 +173,8 @@ pub enum Update {
     Stale,
     /// There is no such living session.
     Gone,
-    /// The namespace has no room for as many bytes; nothing changed.
-    Full,
+    /// A space has no room for as many bytes; nothing changed.
+    Full(Full),
 }
 
 /// What became of a deletion.
@@ -147,14 +194,16 @@ pub enum Deletion {
 /// not exist for any method but [`Self::take_expired`].
 #[async_trait]
 pub trait SessionStore: Debug + Send + Sync {
-    /// Creates a session, unless a living one has the address or its namespace has no room for
-    /// it. Its epoch is higher than that of every session this store ever held; its `seq` is 1.
-    /// However many write at once, a namespace never holds more than its quota.
+    /// Creates a session, unless a living one has the address or a space has no room for it.
+    /// Its epoch is higher than that of every session this store ever held; its `seq` is 1.
+    /// However many write at once, no space ever holds more than its quota. A public session
+    /// takes from the share of `creator`, the network that it was created from.
     async fn create(
         &self,
         address: &SessionAddress,
+        creator: Option<IpAddr>,
         drawing: &Drawing,
-        quota: Quota,
+        quotas: &Quotas,
         now: OffsetDateTime,
     ) -> Result<Creation, StoreError>;
 
@@ -167,13 +216,13 @@ pub trait SessionStore: Debug + Send + Sync {
 
     /// Replaces the drawing if the session still has the revision `expected`, in one step;
     /// the new revision has the next `seq`. A drawing that is larger than the one before it
-    /// needs room in its namespace; a smaller one never does.
+    /// needs room in the session's spaces; a smaller one never does.
     async fn update(
         &self,
         address: &SessionAddress,
         expected: Revision,
         drawing: &Drawing,
-        quota: Quota,
+        quotas: &Quotas,
         now: OffsetDateTime,
     ) -> Result<Update, StoreError>;
 

@@ -32,12 +32,15 @@ async fn what_was_stored_before_it_was_counted_counts() {
     };
     // 10 and 9 bytes are there, and `{}` makes two more.
     for (sessions, bytes, wanted) in [
-        (2, 99, Creation::Full(Full::Sessions)),
-        (3, 20, Creation::Full(Full::Bytes)),
+        (2, 99, Creation::Full(Full::Sessions(Space::User))),
+        (3, 20, Creation::Full(Full::Bytes(Space::User))),
         (3, 21, Creation::Created(Revision { epoch: 1, seq: 1 })),
     ] {
-        let quota = Quota { sessions, bytes };
-        let outcome = SessionStore::create(&store, &address, &drawing, quota, now).await.unwrap();
+        let user = Quota { sessions, bytes };
+        let most = Quota { sessions: u64::MAX, bytes: u64::MAX };
+        let quotas = Quotas { user, public: most, public_from_address: most, all: most };
+        let outcome = SessionStore::create(&store, &address, None, &drawing, &quotas, now).await;
+        let outcome = outcome.unwrap();
         assert_eq!(outcome, wanted);
     }
 }

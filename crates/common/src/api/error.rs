@@ -90,7 +90,7 @@ codes! {
     RenderLimit = "RENDER_LIMIT", 422, "A rendering limit was reached";
     /// Too many requests of this kind came lately.
     RateLimited = "RATE_LIMITED", 429, "Too many requests";
-    /// A user, or all public sessions together, have stored as much as they may.
+    /// A user, an address, all public sessions or all together have stored as much as they may.
     QuotaExceeded = "QUOTA_EXCEEDED", 429, "A quota is used up";
     /// The session, or the address, has as many viewers as it may have.
     TooManyViewers = "TOO_MANY_VIEWERS", 429, "Too many viewers";

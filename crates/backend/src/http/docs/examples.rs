@@ -12,8 +12,8 @@ use crate::{
     http::error::{ApiError, Draft},
     limit::{Crowded, Decision, Limit, Rate},
     render::{Position, RenderError},
-    session::{SessionError, Space},
-    store::{Full, Quota},
+    session::SessionError,
+    store::{Full, Quota, Space},
     ticket::TicketError,
 };
 
@@ -71,7 +71,7 @@ fn refusal(code: ErrorCode) -> Option<ApiError> {
         }
         ErrorCode::QuotaExceeded => {
             let quota = Quota { sessions: 10_000, bytes: 268_435_456 };
-            SessionError::Full(Full::Sessions, quota, Space::User).into()
+            SessionError::Full(Full::Sessions(Space::User), quota).into()
         }
         ErrorCode::TooManyViewers => ApiError::Crowded(Crowded::Session(10_000)),
         ErrorCode::NodeFull => ApiError::Crowded(Crowded::Node(20_000)),

@@ -9,6 +9,7 @@ mod tickets;
 
 use std::{
     fs,
+    net::IpAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
     time::Duration,
@@ -24,13 +25,13 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-        SqliteSynchronous,
+        SqliteSynchronous, SqliteTransaction,
     },
 };
 use time::OffsetDateTime;
 
 use super::{
-    Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quota, SessionStore,
+    Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quotas, SessionStore, Space,
     StoreError, StoredSession, Update,
 };
 
@@ -47,11 +48,13 @@ const READERS: u32 = 4;
 /// up writers.
 const EXPIRED_AT_ONCE: i64 = 500;
 
-/// What an owner's living sessions come to. Few have expired and are still there, so nearly
-/// all of it is one row.
-const LIVING_USAGE: &str = "SELECT u.sessions - COUNT(e.id), u.bytes - COALESCE(SUM(e.bytes), 0) \
-     FROM usage AS u LEFT JOIN sessions AS e ON e.owner = u.owner AND e.expires_at <= $2 \
-     WHERE u.owner = $1";
+/// What the living sessions of a session's spaces come to: its owner's, its creator's, all. Few
+/// have expired and are still there, so nearly all of it is a row for each space.
+const LIVING_USAGE: &str = "SELECT u.space, u.sessions - COUNT(e.id) AS sessions, \
+            u.bytes - COALESCE(SUM(e.bytes), 0) AS bytes \
+     FROM usage AS u LEFT JOIN sessions AS e INDEXED BY sessions_by_end \
+       ON e.expires_at <= $3 AND u.space IN (e.owner, '@' || e.creator, '*') \
+     WHERE u.space IN ($1, '@' || $2, '*') GROUP BY u.space";
 
 /// The embedded store.
 #[derive(Debug, Clone)]
@@ -108,8 +111,9 @@ impl SessionStore for SqliteStore {
     async fn create(
         &self,
         address: &SessionAddress,
+        creator: Option<IpAddr>,
         drawing: &Drawing,
-        quota: Quota,
+        quotas: &Quotas,
         now: OffsetDateTime,
     ) -> Result<Creation, StoreError> {
         let mut transaction =
@@ -128,10 +132,12 @@ impl SessionStore for SqliteStore {
                 .await
                 .map_err(unavailable)?;
         let args = args_text(&drawing.args)?;
+        let creator = creator.map(|network| network.to_string());
         let inserted = sqlx::query(
             "INSERT INTO sessions (owner, id, epoch, seq, template, args, svg, visibility, \
-                                   created_at, updated_at, expires_at, bytes) \
-             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $8, $9, $10) ON CONFLICT DO NOTHING",
+                                   created_at, updated_at, expires_at, bytes, creator) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $8, $9, $10, $11) \
+             ON CONFLICT DO NOTHING",
         )
         .bind(owner(address))
         .bind(address.id.as_str())
@@ -143,24 +149,17 @@ impl SessionStore for SqliteStore {
         .bind(micros(now))
         .bind(micros(drawing.expires_at))
         .bind(bytes(drawing, &args))
+        .bind(&creator)
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
         if inserted.rows_affected() == 0 {
             return Ok(Creation::Taken);
         }
-        let used: (i64, i64) = sqlx::query_as(LIVING_USAGE)
-            .bind(owner(address))
-            .bind(micros(now))
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(unavailable)?;
+        let used = used(&mut transaction, owner(address), creator.as_deref(), now).await?;
         // Without a commit, all of it is undone.
-        if used.0 > signed(quota.sessions) {
-            return Ok(Creation::Full(Full::Sessions));
-        }
-        if used.1 > signed(quota.bytes) {
-            return Ok(Creation::Full(Full::Bytes));
+        if let Some(full) = used.iter().find_map(|used| used.beyond(quotas)) {
+            return Ok(Creation::Full(full));
         }
         transaction.commit().await.map_err(unavailable)?;
         Ok(Creation::Created(Revision { epoch: unsigned(epoch)?, seq: 1 }))
@@ -187,43 +186,60 @@ impl SessionStore for SqliteStore {
         address: &SessionAddress,
         expected: Revision,
         drawing: &Drawing,
-        quota: Quota,
+        quotas: &Quotas,
         now: OffsetDateTime,
     ) -> Result<Update, StoreError> {
         let args = args_text(&drawing.args)?;
-        // One statement, so one step: what is used up is not read unless the drawing grows.
-        let updated = sqlx::query(
-            "UPDATE sessions SET seq = seq + 1, template = $1, args = $2, svg = $3, \
-                                 visibility = $4, expires_at = $5, updated_at = $6, bytes = $11 \
-             WHERE owner = $7 AND id = $8 AND expires_at > $6 AND epoch = $9 AND seq = $10 \
-               AND ($11 <= bytes OR $11 - bytes <= $12 - \
-                    (SELECT u.bytes - (SELECT COALESCE(SUM(e.bytes), 0) FROM sessions AS e \
-                                       WHERE e.expires_at <= $6 AND e.owner = $7) \
-                     FROM usage AS u WHERE u.owner = $7))",
+        let bytes = bytes(drawing, &args);
+        let mut transaction =
+            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+        let before = sqlx::query(
+            "SELECT epoch, seq, bytes, creator FROM sessions \
+             WHERE owner = $1 AND id = $2 AND expires_at > $3",
         )
+        .bind(owner(address))
+        .bind(address.id.as_str())
+        .bind(micros(now))
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(unavailable)?;
+        let Some(before) = before else {
+            return Ok(Update::Gone);
+        };
+        if revision(&before)? != expected {
+            return Ok(Update::Stale);
+        }
+        let grows = bytes > before.try_get::<i64, _>("bytes").map_err(unavailable)?;
+        let revision = Revision { seq: expected.seq + 1, ..expected };
+        sqlx::query(
+            "UPDATE sessions SET seq = $3, template = $4, args = $5, svg = $6, visibility = $7, \
+                                 expires_at = $8, updated_at = $9, bytes = $10 \
+             WHERE owner = $1 AND id = $2",
+        )
+        .bind(owner(address))
+        .bind(address.id.as_str())
+        .bind(signed(revision.seq))
         .bind(&*drawing.template)
         .bind(&args)
         .bind(&*drawing.svg)
         .bind(visibility_word(drawing.visibility))
         .bind(micros(drawing.expires_at))
         .bind(micros(now))
-        .bind(owner(address))
-        .bind(address.id.as_str())
-        .bind(signed(expected.epoch))
-        .bind(signed(expected.seq))
-        .bind(bytes(drawing, &args))
-        .bind(signed(quota.bytes))
-        .execute(&self.writer)
+        .bind(bytes)
+        .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
-        if updated.rows_affected() > 0 {
-            return Ok(Update::Done(Revision { seq: expected.seq + 1, ..expected }));
+        if grows {
+            let creator = before.try_get("creator").map_err(unavailable)?;
+            let used = used(&mut transaction, owner(address), creator, now).await?;
+            // A space may have too many sessions by now; this one is among them already.
+            let full = used.iter().find_map(|used| used.bytes_beyond(quotas));
+            if let Some(full) = full {
+                return Ok(Update::Full(full));
+            }
         }
-        Ok(match self.living_revision(address, now).await? {
-            None => Update::Gone,
-            Some(revision) if revision == expected => Update::Full,
-            Some(_) => Update::Stale,
-        })
+        transaction.commit().await.map_err(unavailable)?;
+        Ok(Update::Done(revision))
     }
 
     async fn delete(
@@ -330,6 +346,53 @@ impl SqliteStore {
         .map_err(unavailable)?;
         row.map(|row| revision(&row)).transpose()
     }
+}
+
+/// What a space has come to.
+struct Used {
+    space: Space,
+    sessions: u64,
+    bytes: u64,
+}
+
+impl Used {
+    fn beyond(&self, quotas: &Quotas) -> Option<Full> {
+        let too_many = self.sessions > quotas.of(self.space).sessions;
+        too_many.then_some(Full::Sessions(self.space)).or_else(|| self.bytes_beyond(quotas))
+    }
+
+    fn bytes_beyond(&self, quotas: &Quotas) -> Option<Full> {
+        (self.bytes > quotas.of(self.space).bytes).then_some(Full::Bytes(self.space))
+    }
+}
+
+/// What the spaces of a session have come to.
+async fn used(
+    transaction: &mut SqliteTransaction<'_>,
+    owner: &str,
+    creator: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<Vec<Used>, StoreError> {
+    let rows = sqlx::query(LIVING_USAGE)
+        .bind(owner)
+        .bind(creator)
+        .bind(micros(now))
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(unavailable)?;
+    let used = |row: &SqliteRow| {
+        Ok(Used {
+            space: match row.try_get("space").map_err(unavailable)? {
+                "" => Space::Public,
+                "*" => Space::All,
+                space if space == owner => Space::User,
+                _ => Space::PublicFromAddress,
+            },
+            sessions: unsigned(row.try_get("sessions").map_err(unavailable)?)?,
+            bytes: unsigned(row.try_get("bytes").map_err(unavailable)?)?,
+        })
+    };
+    rows.iter().map(used).collect()
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
