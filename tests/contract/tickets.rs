@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backend::store::{StoredTicket, TicketHash, TicketStore, TicketToken};
+use backend::store::{StoredTicket, TicketHash, TicketRight, TicketStore};
 use futures_util::future::join_all;
 
 use crate::{
@@ -23,12 +23,13 @@ fn ticket(n: u8, address: &str) -> StoredTicket {
         hash: hash(n),
         address: at(address),
         expires_at: noon() + Duration::from_secs(30),
-        token: token(),
+        right: right(),
     }
 }
 
-fn token() -> TicketToken {
-    TicketToken {
+fn right() -> TicketRight {
+    TicketRight {
+        epoch: 1_795_258_487_172_794,
         kid: "a-key".to_owned(),
         ends_at: noon() + Duration::from_secs(3600) + MICROSECOND,
     }
@@ -44,7 +45,7 @@ pub(crate) async fn a_ticket_is_used_once<B: Backend>() {
     let chart = at("alice/chart");
     issued(&*store, &ticket(1, "alice/chart")).await;
     assert_eq!(store.redeem(&hash(2), &chart, noon()).await.unwrap(), None);
-    assert_eq!(store.redeem(&hash(1), &chart, noon()).await.unwrap(), Some(token()));
+    assert_eq!(store.redeem(&hash(1), &chart, noon()).await.unwrap(), Some(right()));
     assert_eq!(store.redeem(&hash(1), &chart, noon()).await.unwrap(), None);
     assert_eq!(store.look_up(&hash(1), &chart, noon()).await.unwrap(), None);
 }
@@ -69,7 +70,7 @@ pub(crate) async fn looking_at_a_ticket_does_not_use_it<B: Backend>() {
     let chart = at("alice/chart");
     issued(&*store, &ticket(1, "alice/chart")).await;
     for _ in 0..3 {
-        assert_eq!(store.look_up(&hash(1), &chart, noon()).await.unwrap(), Some(token()));
+        assert_eq!(store.look_up(&hash(1), &chart, noon()).await.unwrap(), Some(right()));
     }
     assert_eq!(store.look_up(&hash(2), &chart, noon()).await.unwrap(), None);
     assert_eq!(store.look_up(&hash(1), &at("alice/other"), noon()).await.unwrap(), None);
@@ -145,5 +146,5 @@ pub(crate) async fn a_ticket_survives<B: Backend>() {
     drop(store);
     let store = backend.open().await;
     let used = store.redeem(&hash(1), &at("alice/chart"), noon()).await.unwrap();
-    assert_eq!(used, Some(token()));
+    assert_eq!(used, Some(right()));
 }

@@ -164,6 +164,45 @@ async fn asking_what_would_come_does_not_use_it() {
 }
 
 #[tokio::test]
+async fn an_answer_that_shows_nothing_does_not_use_it() {
+    let node = Setup::default().set("viewers-per-session", "1").start().await;
+    let owner = node.owner("alice").await;
+    draws_in_private(&owner, "diary").await;
+    let watching = owner.gets_ticket("diary").await;
+    let viewer = Viewer::watch(node.with_ticket("alice/diary", &watching)).await;
+
+    let ticket = owner.gets_ticket("diary").await;
+    for path in ["alice/diary", "alice/diary?as=multipart"] {
+        let full = node.with_ticket(path, &ticket);
+        node.send(full).await.refuses(ErrorCode::TooManyViewers);
+    }
+    let picture = owner.get("/stream/alice/diary.svg").await.is(200);
+    let known = node.with_ticket("alice/diary.svg", &ticket);
+    let known = known.header("If-None-Match", picture.header("etag"));
+    assert_eq!(node.send(known).await.status, 304);
+    let too_large = node.with_ticket("alice/diary.png?scale=1000", &ticket);
+    assert_eq!(node.send(too_large).await.status, 400);
+    drop(viewer);
+    presents(&node, "alice/diary.svg", &ticket).await.is(200);
+    refusal(&presents(&node, "alice/diary.svg", &ticket).await);
+}
+
+#[tokio::test]
+async fn it_ends_with_its_session() {
+    let node = Node::start().await;
+    let owner = node.owner("alice").await;
+    draws_in_private(&owner, "diary").await;
+    let ticket = owner.gets_ticket("diary").await;
+    owner.deletes("diary").await;
+    draws_in_private(&owner, "diary").await;
+    for form in ["", ".svg", "?as=html"] {
+        refusal(&presents(&node, &format!("alice/diary{form}"), &ticket).await);
+    }
+    let fresh = owner.gets_ticket("diary").await;
+    presents(&node, "alice/diary.svg", &fresh).await.is(200);
+}
+
+#[tokio::test]
 async fn it_is_nothing_to_the_api() {
     let node = Node::start().await;
     let owner = node.owner("alice").await;
@@ -243,9 +282,8 @@ async fn what_it_opens_is_for_the_page_that_has_it_and_for_no_cache() {
     draws_in_private(&owner, "diary").await;
     for form in ["", "?as=multipart", ".svg"] {
         let ticket = owner.gets_ticket("diary").await;
-        let separator = if form.contains('?') { '&' } else { '?' };
-        let path = format!("/stream/alice/diary{form}{separator}ticket={ticket}");
-        let response = node.request(Method::GET, &path).send().await.unwrap();
+        let request = node.with_ticket(&format!("alice/diary{form}"), &ticket);
+        let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         let headers = response.headers();
         assert_eq!(headers["access-control-allow-origin"], "*");

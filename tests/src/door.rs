@@ -146,7 +146,8 @@ impl Door {
 
     /// A request for a stream such as `alice/chart` or `alice/chart.svg`, with a ticket.
     pub fn with_ticket(&self, address: &str, ticket: &str) -> RequestBuilder {
-        self.request(Method::GET, &format!("/stream/{address}?ticket={ticket}"))
+        let separator = if address.contains('?') { '&' } else { '?' };
+        self.request(Method::GET, &format!("/stream/{address}{separator}ticket={ticket}"))
     }
 
     /// A request for a stream such as `alice/chart` or `alice/chart.svg`, with a cookie.

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     clock::Clock,
-    store::{StoreError, StoredTicket, TicketHash, TicketStore, TicketToken},
+    store::{StoreError, StoredTicket, TicketHash, TicketRight, TicketStore},
     token::{Identity, Tokens},
 };
 
@@ -58,6 +58,15 @@ impl fmt::Debug for IssuedTicket {
     }
 }
 
+/// What a ticket opens.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// Whose right it is.
+    pub owner: Identity,
+    /// The epoch of the session that it was issued for.
+    pub epoch: u64,
+}
+
 /// Issues and redeems tickets.
 #[derive(Debug)]
 pub struct Tickets {
@@ -79,13 +88,14 @@ impl Tickets {
     }
 
     /// Issues a ticket for a session to its owner, who has been recognised. It opens what the
-    /// owner's token opens, and no longer.
+    /// owner's token opens, and no longer; and this life of the session, which has this epoch.
     ///
     /// # Errors
     /// [`TicketError::Limit`] or [`TicketError::Store`].
     pub async fn issue(
         &self,
         address: &SessionAddress,
+        epoch: u64,
         owner: &Identity,
     ) -> Result<IssuedTicket, TicketError> {
         let now = self.clock.now();
@@ -95,7 +105,11 @@ impl Tickets {
             hash: hash(&ticket),
             address: address.clone(),
             expires_at,
-            token: TicketToken { kid: owner.key.kid().to_owned(), ends_at: owner.expires_at },
+            right: TicketRight {
+                epoch,
+                kid: owner.key.kid().to_owned(),
+                ends_at: owner.expires_at,
+            },
         };
         match self.store.issue(&stored, self.per_user, now).await? {
             true => {
@@ -106,48 +120,34 @@ impl Tickets {
         }
     }
 
-    /// Uses a ticket up: its holder may watch `address` as its owner may, as long as the token
-    /// behind it lasts. Of all who present it, one may.
+    /// What a ticket opens. It stays good: nothing has been shown yet.
     ///
     /// # Errors
     /// [`TicketError::Invalid`] or [`TicketError::Store`].
-    pub async fn redeem(
-        &self,
-        ticket: &str,
-        address: &SessionAddress,
-    ) -> Result<Identity, TicketError> {
-        let hash = parse(ticket)?;
-        let token = self.store.redeem(&hash, address, self.clock.now()).await?;
-        self.owner(address, token).await
-    }
-
-    /// As [`Self::redeem`], but the ticket stays good: for whoever only asks what would come.
-    ///
-    /// # Errors
-    /// As [`Self::redeem`].
     pub async fn look_at(
         &self,
         ticket: &str,
         address: &SessionAddress,
-    ) -> Result<Identity, TicketError> {
-        let hash = parse(ticket)?;
-        let token = self.store.look_up(&hash, address, self.clock.now()).await?;
-        self.owner(address, token).await
-    }
-
-    async fn owner(
-        &self,
-        address: &SessionAddress,
-        token: Option<TicketToken>,
-    ) -> Result<Identity, TicketError> {
-        let (Some(owner), Some(token)) = (address.owner.clone(), token) else {
+    ) -> Result<Admission, TicketError> {
+        let right = self.store.look_up(&parse(ticket)?, address, self.clock.now()).await?;
+        let (Some(owner), Some(right)) = (address.owner.clone(), right) else {
             return Err(TicketError::Invalid);
         };
-        let recalled = self.tokens.recall(owner, &token.kid, token.ends_at).await;
-        recalled.map_err(|fault| {
+        let recalled = self.tokens.recall(owner, &right.kid, right.ends_at).await;
+        let owner = recalled.map_err(|fault| {
             tracing::info!(cause = %fault, "the token behind a ticket is not good any more");
             TicketError::Invalid
-        })
+        })?;
+        Ok(Admission { owner, epoch: right.epoch })
+    }
+
+    /// Uses a ticket up. Of all who present it, one succeeds.
+    ///
+    /// # Errors
+    /// As [`Self::look_at`].
+    pub async fn redeem(&self, ticket: &str, address: &SessionAddress) -> Result<(), TicketError> {
+        let right = self.store.redeem(&parse(ticket)?, address, self.clock.now()).await?;
+        right.map(|_| ()).ok_or(TicketError::Invalid)
     }
 
     /// Throws away what nobody used, as time passes. Runs until it is dropped.

@@ -146,11 +146,17 @@ async fn answer(
             snapshot(&etag, known, "image/png", png).await?
         }
     };
+    // A ticket is used up by what shows the picture: not by a question what would come, by the
+    // page around the picture, or by an answer that the client has it already.
+    let shows = form != Form::Html && method != Method::HEAD && response.status().is_success();
+    if let (true, Proof::Ticket { ticket, .. }) = (shows, &proof) {
+        app.tickets.redeem(ticket, &session.address).await?;
+    }
     let headers = response.headers_mut();
     if form != Form::Html {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PICTURE_POLICY));
     }
-    share(headers, proof);
+    share(headers, &proof);
     Ok(response)
 }
 
@@ -158,11 +164,11 @@ async fn answer(
 /// itself opens it to the pages of the same site only; whoever put a ticket into a URL meant
 /// the page that loads it, wherever that is. A token in a header is for the sites that the
 /// configuration names, which [`super::cors`] knows.
-fn share(headers: &mut HeaderMap, proof: Proof) {
+fn share(headers: &mut HeaderMap, proof: &Proof) {
     let mut add = |name, value| headers.insert(name, HeaderValue::from_static(value));
     let resource_policy = HeaderName::from_static("cross-origin-resource-policy");
     match proof {
-        Proof::NotNeeded | Proof::Ticket => {
+        Proof::NotNeeded | Proof::Ticket { .. } => {
             add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
             add(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
             add(resource_policy, "cross-origin");
@@ -175,7 +181,7 @@ fn share(headers: &mut HeaderMap, proof: Proof) {
         Proof::NotNeeded => {
             add(header::VARY, "Accept, Sec-Fetch-Dest");
         }
-        Proof::Header | Proof::Ticket | Proof::Cookie => {
+        Proof::Header | Proof::Ticket { .. } | Proof::Cookie => {
             add(header::VARY, "Accept, Sec-Fetch-Dest, Sec-Fetch-Site, Authorization, Cookie");
             if headers.contains_key(header::ETAG) {
                 headers

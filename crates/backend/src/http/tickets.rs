@@ -35,7 +35,7 @@ pub(super) async fn issue(
     State(sessions): State<Arc<Sessions>>,
     State(tickets): State<Arc<Tickets>>,
 ) -> Result<Answer<Ticket>, ApiError> {
-    sessions.get(&address).await?;
-    let issued = tickets.issue(&address, &owner).await?;
+    let epoch = sessions.get(&address).await?.revision.epoch;
+    let issued = tickets.issue(&address, epoch, &owner).await?;
     Ok(Answer(Ticket { ticket: issued.ticket, expires_in: issued.lifetime.as_secs() }))
 }

@@ -289,16 +289,18 @@ pub struct StoredTicket {
     pub address: SessionAddress,
     /// When it can no longer be used.
     pub expires_at: OffsetDateTime,
-    /// The token that it was made from.
-    pub token: TicketToken,
+    /// What it opens.
+    pub right: TicketRight,
 }
 
-/// The token behind a ticket: what it opens ends with that.
+/// What a ticket opens: one life of a session, as long as the token lasts behind the ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TicketToken {
-    /// The name of the key that vouches for it.
+pub struct TicketRight {
+    /// The epoch of the session's revisions: another session of that name has another.
+    pub epoch: u64,
+    /// The name of the key that vouches for the token.
     pub kid: String,
-    /// When it ends.
+    /// When the token ends.
     pub ends_at: OffsetDateTime,
 }
 
@@ -317,13 +319,13 @@ pub trait TicketStore: Debug + Send + Sync {
         now: OffsetDateTime,
     ) -> Result<bool, StoreError>;
 
-    /// The token behind a ticket for this session. The ticket stays.
+    /// What a ticket for this session opens. The ticket stays.
     async fn look_up(
         &self,
         hash: &TicketHash,
         address: &SessionAddress,
         now: OffsetDateTime,
-    ) -> Result<Option<TicketToken>, StoreError>;
+    ) -> Result<Option<TicketRight>, StoreError>;
 
     /// The same, and the ticket is gone. One step: of all who ask, one is answered.
     async fn redeem(
@@ -331,7 +333,7 @@ pub trait TicketStore: Debug + Send + Sync {
         hash: &TicketHash,
         address: &SessionAddress,
         now: OffsetDateTime,
-    ) -> Result<Option<TicketToken>, StoreError>;
+    ) -> Result<Option<TicketRight>, StoreError>;
 
     /// Throws away the tickets that are too old.
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;

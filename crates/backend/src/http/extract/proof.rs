@@ -15,47 +15,43 @@ use super::caller::{counted, verify};
 use crate::{
     http::{App, error::ApiError},
     session::access,
-    ticket::Tickets,
+    ticket::{Admission, Tickets},
     token::Identity,
 };
 
 /// How someone showed that they may watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) enum Proof {
     /// Nobody asked: the session is public.
     NotNeeded,
     /// A token in the `Authorization` header, which a page sends only on purpose.
     Header,
-    /// A ticket in the URL, which whoever made the URL put there on purpose.
-    Ticket,
+    /// A ticket in the URL, which whoever made the URL put there on purpose. It has not been
+    /// used up: what shows the picture does that. It is for the session of this epoch.
+    Ticket { ticket: String, epoch: u64 },
     /// The cookie, which a browser sends by itself.
     Cookie,
 }
 
-/// What a request without a token in its header shows. A ticket goes before the cookie; with
-/// `used`, it is used up.
+/// Whom a request without a token in its header speaks for, and how it shows that. A ticket
+/// goes before the cookie.
 pub(super) async fn beside_the_header(
     parts: &mut Parts,
     app: &App,
     address: &SessionAddress,
-    ticket: Option<&str>,
-    used: bool,
+    ticket: Option<String>,
 ) -> Result<Option<(Identity, Proof)>, ApiError> {
     if let Some(ticket) = ticket {
-        let tickets = Arc::<Tickets>::from_ref(app);
-        let owner = match used {
-            true => tickets.redeem(ticket, address).await?,
-            false => tickets.look_at(ticket, address).await?,
-        };
-        return Ok(Some((owner, Proof::Ticket)));
+        let Admission { owner, epoch } =
+            Arc::<Tickets>::from_ref(app).look_at(&ticket, address).await?;
+        return Ok(Some((owner, Proof::Ticket { ticket, epoch })));
     }
     let Some(token) = cookie(&parts.headers) else {
         return Ok(None);
     };
     let who = verify(app, token).await?;
     // A browser sends its cookie unasked, so that of someone else says no more than none.
-    let is_owner = access::is_owner(address, &who);
-    match is_owner {
+    match access::is_owner(address, &who) {
         true => Ok(Some((counted(parts, app, who).await?, Proof::Cookie))),
         false => Ok(None),
     }

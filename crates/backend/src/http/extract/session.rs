@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts, RawPathParams},
-    http::{Method, request::Parts},
+    http::request::Parts,
 };
 use common::{SessionAddress, SessionId, UserId, api::Visibility};
 
@@ -26,6 +26,7 @@ use crate::{
     render::Size,
     session::{SessionError, Sessions, access::Denied},
     store::StoredSession,
+    ticket::TicketError,
     token::Identity,
 };
 
@@ -189,15 +190,16 @@ impl FromRequestParts<App> for Readable {
         let mut proof = Proof::Header;
         let mut watched = sessions.watch(&address, caller.as_ref()).await;
         if matches!(watched, Err(SessionError::Denied(Denied::Anonymous))) {
-            // A ticket is used up by what shows the picture: not by a question what would come,
-            // nor by the page around the picture, nor by a node that will show nothing.
-            let used = parts.method != Method::HEAD && form != Form::Html && !app.hub.is_draining();
-            let ticket = how.ticket.as_deref();
-            if let Some((owner, by)) = beside_the_header(parts, app, &address, ticket, used).await?
-            {
-                proof = by;
+            let shown = beside_the_header(parts, app, &address, how.ticket).await?;
+            if let Some((owner, by)) = shown {
                 watched = sessions.watch(&address, Some(&owner)).await;
+                proof = by;
             }
+        }
+        if let (Ok((_, session)), Proof::Ticket { epoch, .. }) = (&watched, &proof)
+            && session.revision.epoch != *epoch
+        {
+            return Err(TicketError::Invalid.into());
         }
         Ok(Self(watched.map(|(viewer, session)| {
             if session.drawing.visibility == Visibility::Public {

@@ -6,8 +6,8 @@ use common::SessionAddress;
 use sqlx::{Row, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
-use super::{SqliteStore, micros, moment, owner, unavailable};
-use crate::store::{StoreError, StoredTicket, TicketHash, TicketStore, TicketToken};
+use super::{SqliteStore, micros, moment, owner, signed, unavailable, unsigned};
+use crate::store::{StoreError, StoredTicket, TicketHash, TicketRight, TicketStore};
 
 #[async_trait]
 impl TicketStore for SqliteStore {
@@ -18,18 +18,19 @@ impl TicketStore for SqliteStore {
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         sqlx::query(
-            "INSERT INTO tickets (hash, owner, id, expires_at, kid, token_ends) \
-             SELECT $1, $2, $3, $4, $5, $6 \
+            "INSERT INTO tickets (hash, owner, id, expires_at, kid, token_ends, epoch) \
+             SELECT $1, $2, $3, $4, $5, $6, $9 \
              WHERE (SELECT COUNT(*) FROM tickets WHERE owner = $2 AND expires_at > $7) < $8",
         )
         .bind(&ticket.hash.0[..])
         .bind(owner(&ticket.address))
         .bind(ticket.address.id.as_str())
         .bind(micros(ticket.expires_at))
-        .bind(&ticket.token.kid)
-        .bind(micros(ticket.token.ends_at))
+        .bind(&ticket.right.kid)
+        .bind(micros(ticket.right.ends_at))
         .bind(micros(now))
         .bind(limit)
+        .bind(signed(ticket.right.epoch))
         .execute(&self.writer)
         .await
         .map(|done| done.rows_affected() == 1)
@@ -41,9 +42,9 @@ impl TicketStore for SqliteStore {
         hash: &TicketHash,
         address: &SessionAddress,
         now: OffsetDateTime,
-    ) -> Result<Option<TicketToken>, StoreError> {
+    ) -> Result<Option<TicketRight>, StoreError> {
         sqlx::query(
-            "SELECT kid, token_ends FROM tickets \
+            "SELECT epoch, kid, token_ends FROM tickets \
              WHERE hash = $1 AND owner = $2 AND id = $3 AND expires_at > $4",
         )
         .bind(&hash.0[..])
@@ -53,7 +54,7 @@ impl TicketStore for SqliteStore {
         .fetch_optional(&self.readers)
         .await
         .map_err(unavailable)?
-        .map(|row| token(&row))
+        .map(|row| right(&row))
         .transpose()
     }
 
@@ -62,15 +63,11 @@ impl TicketStore for SqliteStore {
         hash: &TicketHash,
         address: &SessionAddress,
         now: OffsetDateTime,
-    ) -> Result<Option<TicketToken>, StoreError> {
-        // Whoever makes tickets up only reads: they hold up nobody who writes.
-        if self.look_up(hash, address, now).await?.is_none() {
-            return Ok(None);
-        }
+    ) -> Result<Option<TicketRight>, StoreError> {
         sqlx::query(
             "DELETE FROM tickets \
              WHERE hash = $1 AND owner = $2 AND id = $3 AND expires_at > $4 \
-             RETURNING kid, token_ends",
+             RETURNING epoch, kid, token_ends",
         )
         .bind(&hash.0[..])
         .bind(owner(address))
@@ -79,7 +76,7 @@ impl TicketStore for SqliteStore {
         .fetch_optional(&self.writer)
         .await
         .map_err(unavailable)?
-        .map(|row| token(&row))
+        .map(|row| right(&row))
         .transpose()
     }
 
@@ -101,7 +98,10 @@ impl TicketStore for SqliteStore {
     }
 }
 
-fn token(row: &SqliteRow) -> Result<TicketToken, StoreError> {
-    let kid = row.try_get("kid").map_err(unavailable)?;
-    Ok(TicketToken { kid, ends_at: moment(row, "token_ends")? })
+fn right(row: &SqliteRow) -> Result<TicketRight, StoreError> {
+    Ok(TicketRight {
+        epoch: unsigned(row.try_get("epoch").map_err(unavailable)?)?,
+        kid: row.try_get("kid").map_err(unavailable)?,
+        ends_at: moment(row, "token_ends")?,
+    })
 }
