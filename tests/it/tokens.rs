@@ -73,6 +73,22 @@ async fn whoever_asks_gets_a_token_where_minting_is_open() {
     assert_ne!(claims["jti"], other.jti);
 }
 
+/// A page of another site whose name was made to lead to this machine (DNS rebinding).
+#[tokio::test]
+async fn a_name_that_was_made_to_lead_here_gets_no_token() {
+    let asks = async |node: &Node, host: &str| {
+        let request = node.request(Method::POST, "/api/auth/token").header("host", host);
+        node.send(request.json(&json!({ "user_id": "alice" }))).await
+    };
+    let node = Setup::default().set("public-url", "https://draw.example").start().await;
+    for host in ["evil.example", "evil.example:3000", "localhost.evil.example"] {
+        asks(&node, host).await.refuses(ErrorCode::HostNotAllowed);
+    }
+    for host in ["localhost:3000", "127.0.0.1", "[::1]:3000", "draw.example"] {
+        asks(&node, host).await.is(200);
+    }
+}
+
 #[tokio::test]
 async fn a_token_lives_as_long_as_asked_within_bounds() {
     let node = Node::start().await;

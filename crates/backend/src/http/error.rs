@@ -60,6 +60,8 @@ pub(super) enum ApiError {
     Ticket(TicketError),
     /// A page of a site that may not do this.
     Origin,
+    /// A name that is not ours.
+    Host,
     /// Wrong user id or password.
     Credentials,
     /// A right of someone else.
@@ -182,6 +184,7 @@ impl ApiError {
             Self::Token(fault) => tracing::warn!(cause = %fault, "a token was refused"),
             Self::Ticket(TicketError::Invalid) => tracing::warn!("a ticket was refused"),
             Self::Origin => tracing::warn!("a page of another site was refused"),
+            Self::Host => tracing::warn!("a request by a name that is not ours was refused"),
             Self::Credentials => tracing::warn!("a password was refused"),
             Self::Forbidden | Self::Session(SessionError::Denied(Denied::Stranger)) => {
                 tracing::warn!("someone was refused what belongs to another");
@@ -228,6 +231,12 @@ impl ApiError {
                 Code::OriginNotAllowed,
                 "Origin",
                 "the operator has to add this site to the setting cors-origins",
+            ),
+            Self::Host => Draft::field(
+                Code::HostNotAllowed,
+                "Host",
+                "anyone who is on this machine gets a token, so ask by its address, as localhost, \
+                 or by the name in the setting public-url",
             ),
             Self::Credentials => {
                 Draft::new(Code::AuthCredentialsInvalid, "The user id or the password is wrong.")

@@ -62,6 +62,8 @@ codes! {
     Forbidden = "FORBIDDEN", 403, "This belongs to someone else";
     /// The page that sent the request is of a site that may not do this.
     OriginNotAllowed = "ORIGIN_NOT_ALLOWED", 403, "This site may not do that";
+    /// Tokens are for this machine only, and the request asks for it by a name that is not its own.
+    HostNotAllowed = "HOST_NOT_ALLOWED", 403, "The server is not known by this name";
     /// No such route.
     NotFound = "NOT_FOUND", 404, "There is nothing here";
     /// No such session, or it has expired.

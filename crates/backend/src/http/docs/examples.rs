@@ -46,6 +46,7 @@ fn refusal(code: ErrorCode) -> Option<ApiError> {
         ErrorCode::Forbidden => ApiError::Forbidden,
         ErrorCode::AuthTicketInvalid => TicketError::Invalid.into(),
         ErrorCode::OriginNotAllowed => ApiError::Origin,
+        ErrorCode::HostNotAllowed => ApiError::Host,
         ErrorCode::TicketLimit => TicketError::Limit(1_000).into(),
         ErrorCode::NotFound => ApiError::NotFound,
         ErrorCode::SessionNotFound => SessionError::NotFound.into(),

@@ -126,8 +126,8 @@ fn example(code: &str) -> RefOr<utoipa::openapi::example::Example> {
 /// [`super::HEADERS`].
 fn headers(status: u16, codes: &BTreeSet<&str>) -> &'static [&'static str] {
     match status {
-        // No token would help a page of a site that is not named.
-        403 if codes.contains(ErrorCode::OriginNotAllowed.as_str()) => &[],
+        // No token would help a page of a site that is not named, or under another name.
+        403 if !codes.contains(ErrorCode::Forbidden.as_str()) => &[],
         401 | 403 => &["WWW-Authenticate"],
         429 | 503 => &["Retry-After"],
         _ => &[],

@@ -3,6 +3,7 @@
 
 mod caller;
 mod condition;
+mod host;
 mod json;
 mod origin;
 mod proof;
@@ -12,6 +13,7 @@ mod share;
 pub(super) use self::{
     caller::{Bearer, MaybeCaller},
     condition::{IfMatch, IfNoneMatch},
+    host::OurName,
     json::{Json, MergePatch, Query},
     origin::{TrustedOrigin, is_listed},
     proof::Proof,

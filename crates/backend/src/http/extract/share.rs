@@ -3,7 +3,7 @@
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
-use super::{OwnedSession, OwnedSpace, PublicSession, PublicSpace};
+use super::{OurName, OwnedSession, OwnedSpace, PublicSession, PublicSpace};
 use crate::{
     http::{
         App,
@@ -83,14 +83,15 @@ impl FromRequestParts<App> for Changing<PublicSession> {
 /// The right to ask for a token.
 pub(in crate::http) struct Minting;
 
-refuses!(Minting: ; and Shares);
+refuses!(Minting: ; and Shares, OurName);
 
 impl FromRequestParts<App> for Minting {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let shares = Shares::from_request_parts(parts, app).await?;
-        shares.take_of_address(Limit::TokensPerAddress).await.map(|()| Self)
+        shares.take_of_address(Limit::TokensPerAddress).await?;
+        OurName::from_request_parts(parts, app).await.map(|OurName| Self)
     }
 }
 
