@@ -15,7 +15,10 @@ use axum::{
 };
 use common::path;
 
-use super::{error::ApiError, extract::is_listed};
+use super::{
+    error::ApiError,
+    extract::{has_token, is_listed},
+};
 use crate::config::Config;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
@@ -79,7 +82,7 @@ pub(super) async fn share(
     if is_preflight {
         return preflight(audience, named);
     }
-    let has_token = headers.contains_key(header::AUTHORIZATION);
+    let has_token = has_token(headers);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     match audience {

@@ -77,6 +77,11 @@ pub(super) async fn counted(
     Ok(who)
 }
 
+/// Whether a request says by a token who sends it.
+pub(in crate::http) fn has_token(headers: &HeaderMap) -> bool {
+    !matches!(bearer(headers), Ok(None))
+}
+
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {

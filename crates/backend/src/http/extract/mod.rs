@@ -11,7 +11,7 @@ mod session;
 mod share;
 
 pub(super) use self::{
-    caller::{Bearer, MaybeCaller},
+    caller::{Bearer, MaybeCaller, has_token},
     condition::{IfMatch, IfNoneMatch},
     host::OurName,
     json::{Json, MergePatch, Query},
