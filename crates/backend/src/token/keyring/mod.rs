@@ -217,6 +217,12 @@ impl Keyring {
                 store.create(&ring.to_text()?).await?
             }
         };
+        if let Err(KeyringError::Unsealed) = Ring::parse(&stored)?.is_sealed_as_by(&sealer) {
+            tracing::warn!(
+                "private keys lay in the store as they are, and are sealed from now on: whoever \
+                 can read its backups has them, so if that may be, rotate the keys"
+            );
+        }
         let keys = watch::Sender::new(Arc::new(Keys::read(&stored, &sealer)?));
         let last_look = Mutex::new(clock.now() - LOOK_AGAIN_AFTER);
         let keyring = Self { store, clock, windows: settings.windows, sealer, keys, last_look };
