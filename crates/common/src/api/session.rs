@@ -102,15 +102,7 @@ pub struct PublicSessionRef {
 /// A session in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({
-    "session_id": "chart",
-    "created_at": "2026-11-21T09:30:00Z",
-    "updated_at": "2026-11-21T09:31:12Z",
-    "ttl": 3_528,
-    "revision": "1795250000000000-3",
-    "visibility": "public",
-    "viewers": 2
-})))]
+#[cfg_attr(feature = "openapi", schema(example = summary_example))]
 pub struct SessionSummary {
     /// What it is called.
     pub session_id: String,
@@ -130,18 +122,23 @@ pub struct SessionSummary {
     pub viewers: u64,
 }
 
+#[cfg(feature = "openapi")]
+fn summary_example() -> serde_json::Value {
+    serde_json::json!({
+        "session_id": "chart",
+        "created_at": "2026-11-21T09:30:00Z",
+        "updated_at": "2026-11-21T09:31:12Z",
+        "ttl": 3_528,
+        "revision": "1795250000000000-3",
+        "visibility": "public",
+        "viewers": 2
+    })
+}
+
 /// A page of a user's sessions, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({ "sessions": [{
-    "session_id": "chart",
-    "created_at": "2026-11-21T09:30:00Z",
-    "updated_at": "2026-11-21T09:31:12Z",
-    "ttl": 3_528,
-    "revision": "1795250000000000-3",
-    "visibility": "public",
-    "viewers": 2
-}], "next_cursor": null })))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "sessions": [summary_example()], "next_cursor": null })))]
 pub struct SessionList {
     /// At most `limit` of them.
     pub sessions: Vec<SessionSummary>,

@@ -7,14 +7,7 @@ use sha2::{Digest, Sha256};
 /// A public RSA key. There is no field that could hold a private member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({
-    "kty": "RSA",
-    "use": "sig",
-    "alg": "RS256",
-    "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
-    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc",
-    "e": "AQAB"
-})))]
+#[cfg_attr(feature = "openapi", schema(example = jwk_example))]
 pub struct PublicJwk {
     /// Always `RSA`.
     pub kty: String,
@@ -51,17 +44,22 @@ fn thumbprint(n: &str, e: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
 }
 
+#[cfg(feature = "openapi")]
+fn jwk_example() -> serde_json::Value {
+    serde_json::json!({
+        "kty": "RSA",
+        "use": "sig",
+        "alg": "RS256",
+        "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc",
+        "e": "AQAB"
+    })
+}
+
 /// A set of public keys (RFC 7517 §5).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(example = json!({ "keys": [{
-    "kty": "RSA",
-    "use": "sig",
-    "alg": "RS256",
-    "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
-    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc",
-    "e": "AQAB"
-}] })))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "keys": [jwk_example()] })))]
 pub struct JwkSet {
     /// Every key that verifies, newest first.
     pub keys: Vec<PublicJwk>,

@@ -58,7 +58,8 @@ use crate::{config::Config, render::page};
         (name = "Tokens", description = "Proof of who one is"),
         (name = "Operations", description = "For operators and clients"),
     ),
-    components(schemas(Problem)),
+    // Those that no body of a path names by itself.
+    components(schemas(Problem, common::jwt::JwkSet)),
     modifiers(&Proofs),
 )]
 struct Head;
