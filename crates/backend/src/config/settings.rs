@@ -237,7 +237,7 @@ pub const SETTINGS: &[Setting] = &[
         "tokens-per-address",
         "RATE",
         "1200/1m",
-        "Attempts to get a token: 20 sign-ins a second are a large site, and cost a fiftieth of a core",
+        "Attempts to get a token: 20 sign-ins a second are a large site, and cost half a percent of a core",
     ),
     setting(
         "creations-per-address",
