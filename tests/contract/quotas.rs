@@ -265,7 +265,7 @@ pub(crate) async fn networks_have_a_share_of_what_is_public<B: Backend>() {
     assert!(matches!(grown, Update::Done(_)), "{grown:?}");
     // Those that nobody counts for count among all.
     creates("d", None, 100).await.unwrap();
-    assert_eq!(creates("e", Some(other), 10).await, Err(Full::Sessions(Space::Public)));
+    assert_eq!(creates("e", None, 10).await, Err(Full::Sessions(Space::Public)));
     // What ended makes room.
     store.take_expired(noon() + HOUR).await.unwrap();
     creates("a", Some(one), 250).await.unwrap();

@@ -97,15 +97,16 @@ pub struct Quota {
     pub bytes: u64,
 }
 
-/// Sessions that share a quota. Each session is in two of these or more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Sessions that share a quota. Each session is in two of these or more. The narrowest come
+/// first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Space {
     /// Those of its user.
     User,
-    /// The public ones.
-    Public,
     /// The public ones that were created from the same network.
     PublicFromAddress,
+    /// The public ones.
+    Public,
     /// All.
     All,
 }

@@ -48,13 +48,14 @@ const READERS: u32 = 4;
 /// up writers.
 const EXPIRED_AT_ONCE: i64 = 500;
 
-/// What the living sessions of a session's spaces come to: its owner's, its creator's, all. Few
-/// have expired and are still there, so nearly all of it is a row for each space.
-const LIVING_USAGE: &str = "SELECT u.space, u.sessions - COUNT(e.id) AS sessions, \
-            u.bytes - COALESCE(SUM(e.bytes), 0) AS bytes \
-     FROM usage AS u LEFT JOIN sessions AS e INDEXED BY sessions_by_end \
-       ON e.expires_at <= $3 AND u.space IN (e.owner, '@' || e.creator, '*') \
-     WHERE u.space IN ($1, '@' || $2, '*') GROUP BY u.space";
+/// What a session's spaces come to: its owner's, its creator's, all. Sessions that have expired
+/// and are still there count.
+const USAGE: &str = "SELECT space, sessions, bytes FROM usage WHERE space IN ($1, '@' || $2, '*')";
+
+/// What has expired of that. A great many may have, as after a long sleep: it is asked only where
+/// it decides.
+const EXPIRED_USAGE: &str = "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM sessions \
+     WHERE expires_at <= $1 AND $2 IN (owner, '@' || creator, '*')";
 
 /// The embedded store.
 #[derive(Debug, Clone)]
@@ -156,9 +157,9 @@ impl SessionStore for SqliteStore {
         if inserted.rows_affected() == 0 {
             return Ok(Creation::Taken);
         }
-        let used = used(&mut transaction, owner(address), creator.as_deref(), now).await?;
+        let spaces = spaces(&mut transaction, owner(address), creator.as_deref()).await?;
         // Without a commit, all of it is undone.
-        if let Some(full) = used.iter().find_map(|used| used.beyond(quotas)) {
+        if let Some(full) = full(&mut transaction, &spaces, Used::beyond, quotas, now).await? {
             return Ok(Creation::Full(full));
         }
         transaction.commit().await.map_err(unavailable)?;
@@ -231,10 +232,10 @@ impl SessionStore for SqliteStore {
         .map_err(unavailable)?;
         if grows {
             let creator = before.try_get("creator").map_err(unavailable)?;
-            let used = used(&mut transaction, owner(address), creator, now).await?;
+            let spaces = spaces(&mut transaction, owner(address), creator).await?;
             // A space may have too many sessions by now; this one is among them already.
-            let full = used.iter().find_map(|used| used.bytes_beyond(quotas));
-            if let Some(full) = full {
+            let beyond = Used::bytes_beyond;
+            if let Some(full) = full(&mut transaction, &spaces, beyond, quotas, now).await? {
                 return Ok(Update::Full(full));
             }
         }
@@ -350,49 +351,82 @@ impl SqliteStore {
 
 /// What a space has come to.
 struct Used {
+    /// As the table spells it.
+    name: String,
     space: Space,
-    sessions: u64,
-    bytes: u64,
+    sessions: i64,
+    bytes: i64,
 }
 
 impl Used {
     fn beyond(&self, quotas: &Quotas) -> Option<Full> {
-        let too_many = self.sessions > quotas.of(self.space).sessions;
+        let too_many = self.sessions > signed(quotas.of(self.space).sessions);
         too_many.then_some(Full::Sessions(self.space)).or_else(|| self.bytes_beyond(quotas))
     }
 
     fn bytes_beyond(&self, quotas: &Quotas) -> Option<Full> {
-        (self.bytes > quotas.of(self.space).bytes).then_some(Full::Bytes(self.space))
+        (self.bytes > signed(quotas.of(self.space).bytes)).then_some(Full::Bytes(self.space))
     }
 }
 
-/// What the spaces of a session have come to.
-async fn used(
+/// What the spaces of a session have come to, the narrowest first: its user can do something
+/// about that.
+async fn spaces(
     transaction: &mut SqliteTransaction<'_>,
     owner: &str,
     creator: Option<&str>,
-    now: OffsetDateTime,
 ) -> Result<Vec<Used>, StoreError> {
-    let rows = sqlx::query(LIVING_USAGE)
+    let rows = sqlx::query(USAGE)
         .bind(owner)
         .bind(creator)
-        .bind(micros(now))
         .fetch_all(&mut **transaction)
         .await
         .map_err(unavailable)?;
     let used = |row: &SqliteRow| {
+        let name: String = row.try_get("space").map_err(unavailable)?;
         Ok(Used {
-            space: match row.try_get("space").map_err(unavailable)? {
+            space: match &*name {
                 "" => Space::Public,
                 "*" => Space::All,
-                space if space == owner => Space::User,
+                name if name == owner => Space::User,
                 _ => Space::PublicFromAddress,
             },
-            sessions: unsigned(row.try_get("sessions").map_err(unavailable)?)?,
-            bytes: unsigned(row.try_get("bytes").map_err(unavailable)?)?,
+            name,
+            sessions: row.try_get("sessions").map_err(unavailable)?,
+            bytes: row.try_get("bytes").map_err(unavailable)?,
         })
     };
-    rows.iter().map(used).collect()
+    let mut spaces: Vec<_> = rows.iter().map(used).collect::<Result<_, StoreError>>()?;
+    spaces.sort_by_key(|used| used.space);
+    Ok(spaces)
+}
+
+/// Which space its living sessions are too much for.
+async fn full(
+    transaction: &mut SqliteTransaction<'_>,
+    spaces: &[Used],
+    beyond: fn(&Used, &Quotas) -> Option<Full>,
+    quotas: &Quotas,
+    now: OffsetDateTime,
+) -> Result<Option<Full>, StoreError> {
+    for used in spaces.iter().filter(|used| beyond(used, quotas).is_some()) {
+        let (sessions, bytes): (i64, i64) = sqlx::query_as(EXPIRED_USAGE)
+            .bind(micros(now))
+            .bind(&used.name)
+            .fetch_one(&mut **transaction)
+            .await
+            .map_err(unavailable)?;
+        let living = Used {
+            name: String::new(),
+            space: used.space,
+            sessions: used.sessions - sessions,
+            bytes: used.bytes - bytes,
+        };
+        if let Some(full) = beyond(&living, quotas) {
+            return Ok(Some(full));
+        }
+    }
+    Ok(None)
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
