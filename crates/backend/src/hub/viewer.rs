@@ -70,7 +70,9 @@ impl Viewer {
     }
 
     /// Tells the room what the store says; a newer frame that it shows already stays.
-    pub fn offer(&self, frame: &Frame, visibility: Visibility) {
+    pub fn offer(&mut self, frame: &Frame, visibility: Visibility) {
+        // What the caller was let in for; the room may show its successor by now.
+        self.epoch.get_or_insert(frame.revision.epoch);
         self.room.offer(frame, visibility, &self.hub.metrics);
     }
 
