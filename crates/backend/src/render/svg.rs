@@ -58,7 +58,7 @@ pub fn picture<'a>(result: &'a [u8], limits: &RenderLimits) -> Result<Cow<'a, st
         }
     })?;
     match bad_reference(&picture) {
-        None => Ok(picture),
+        None => Ok(trimmed(picture)),
         Some(reference) => Err(SvgFault::Reference(reference).into()),
     }
 }
@@ -78,6 +78,15 @@ fn bad_reference(text: &str) -> Option<String> {
         );
         (!is_char).then(|| digits.chars().take(16).collect())
     })
+}
+
+/// What was cut before the root or after it leaves the white space beside it.
+fn trimmed(picture: Cow<str>) -> Cow<str> {
+    match picture {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) if text.trim().len() < text.len() => Cow::Owned(text.trim().to_owned()),
+        owned => owned,
+    }
 }
 
 fn without_dress(result: &[u8]) -> Result<&str, SvgFault> {
@@ -170,6 +179,8 @@ mod tests {
         assert_eq!(picture(dressed.as_bytes()).unwrap(), MINIMAL);
         let declared = format!("<?xml\nversion='1.0'?>{MINIMAL}");
         assert_eq!(picture(declared.as_bytes()).unwrap(), MINIMAL);
+        let instructed = format!("<?play it?>\n{MINIMAL}\n<!-- <x> -->\n<?stop?>");
+        assert_eq!(picture(instructed.as_bytes()).unwrap(), MINIMAL);
         let instructed = format!("<?a?>{MINIMAL}<?b c?>");
         assert_eq!(picture(instructed.as_bytes()).unwrap(), MINIMAL);
         assert_eq!(picture(format!("\n  {MINIMAL}").as_bytes()).unwrap(), MINIMAL);
