@@ -83,16 +83,15 @@ fn bad_reference(text: &str) -> Option<String> {
 /// What was cut before the root or after it leaves the white space beside it.
 fn trimmed(picture: Cow<str>) -> Cow<str> {
     match picture {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) if text.trim().len() < text.len() => Cow::Owned(text.trim().to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(bare(text)),
+        Cow::Owned(text) if bare(&text).len() < text.len() => Cow::Owned(bare(&text).to_owned()),
         owned => owned,
     }
 }
 
 fn without_dress(result: &[u8]) -> Result<&str, SvgFault> {
     let text = std::str::from_utf8(result).map_err(|_| SvgFault::Encoding)?;
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let text = without_declaration(text);
+    let text = bare(without_declaration(bare(text)));
     if text.is_empty() {
         return Err(SvgFault::Empty);
     }
@@ -138,11 +137,16 @@ fn explain(error: &roxmltree::Error) -> String {
     }
 }
 
+/// Without white space and byte order marks around it, in whatever order they come.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
 fn without_declaration(text: &str) -> &str {
     let declaration =
         text.strip_prefix("<?xml").filter(|rest| rest.starts_with(char::is_whitespace));
     match declaration.and_then(|rest| rest.split_once("?>")) {
-        Some((_, picture)) => picture.trim_start(),
+        Some((_, picture)) => picture,
         None => text,
     }
 }
@@ -179,8 +183,12 @@ mod tests {
         assert_eq!(picture(dressed.as_bytes()).unwrap(), MINIMAL);
         let declared = format!("<?xml\nversion='1.0'?>{MINIMAL}");
         assert_eq!(picture(declared.as_bytes()).unwrap(), MINIMAL);
+        let marked = format!("\n\u{feff} <?xml version='1.0'?>\u{feff}\n{MINIMAL}\u{feff}");
+        assert_eq!(picture(marked.as_bytes()).unwrap(), MINIMAL);
         let instructed = format!("<?play it?>\n{MINIMAL}\n<!-- <x> -->\n<?stop?>");
         assert_eq!(picture(instructed.as_bytes()).unwrap(), MINIMAL);
+        let marked = format!("\n\u{feff} <?xml version='1.0'?>\u{feff}\n{MINIMAL}\u{feff}");
+        assert_eq!(picture(marked.as_bytes()).unwrap(), MINIMAL);
         let instructed = format!("<?a?>{MINIMAL}<?b c?>");
         assert_eq!(picture(instructed.as_bytes()).unwrap(), MINIMAL);
         assert_eq!(picture(format!("\n  {MINIMAL}").as_bytes()).unwrap(), MINIMAL);
