@@ -6,6 +6,7 @@
 
 mod keyring;
 mod tickets;
+mod usage;
 
 use std::{
     fs,
@@ -25,14 +26,15 @@ use sqlx::{
     migrate::Migrator,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-        SqliteSynchronous, SqliteTransaction,
+        SqliteSynchronous,
     },
 };
 use time::OffsetDateTime;
 
+use self::usage::{Used, full, spaces};
 use super::{
-    Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quotas, SessionStore, Space,
-    StoreError, StoredSession, Update,
+    Creation, Deletion, Drawing, ListPosition, ListedSession, Quotas, SessionStore, StoreError,
+    StoredSession, Update,
 };
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
@@ -47,15 +49,6 @@ const READERS: u32 = 4;
 /// Expired sessions that are removed in one step, so that a great many of them do not hold
 /// up writers.
 const EXPIRED_AT_ONCE: i64 = 500;
-
-/// What a session's spaces come to: its owner's, its creator's, all. Sessions that have expired
-/// and are still there count.
-const USAGE: &str = "SELECT space, sessions, bytes FROM usage WHERE space IN ($1, '@' || $2, '*')";
-
-/// What has expired of that. A great many may have, as after a long sleep: it is asked only where
-/// it decides.
-const EXPIRED_USAGE: &str = "SELECT COUNT(*), COALESCE(SUM(bytes), 0) FROM sessions \
-     WHERE expires_at <= $1 AND $2 IN (owner, '@' || creator, '*')";
 
 /// The embedded store.
 #[derive(Debug, Clone)]
@@ -347,86 +340,6 @@ impl SqliteStore {
         .map_err(unavailable)?;
         row.map(|row| revision(&row)).transpose()
     }
-}
-
-/// What a space has come to.
-struct Used {
-    /// As the table spells it.
-    name: String,
-    space: Space,
-    sessions: i64,
-    bytes: i64,
-}
-
-impl Used {
-    fn beyond(&self, quotas: &Quotas) -> Option<Full> {
-        let too_many = self.sessions > signed(quotas.of(self.space).sessions);
-        too_many.then_some(Full::Sessions(self.space)).or_else(|| self.bytes_beyond(quotas))
-    }
-
-    fn bytes_beyond(&self, quotas: &Quotas) -> Option<Full> {
-        (self.bytes > signed(quotas.of(self.space).bytes)).then_some(Full::Bytes(self.space))
-    }
-}
-
-/// What the spaces of a session have come to, the narrowest first: its user can do something
-/// about that.
-async fn spaces(
-    transaction: &mut SqliteTransaction<'_>,
-    owner: &str,
-    creator: Option<&str>,
-) -> Result<Vec<Used>, StoreError> {
-    let rows = sqlx::query(USAGE)
-        .bind(owner)
-        .bind(creator)
-        .fetch_all(&mut **transaction)
-        .await
-        .map_err(unavailable)?;
-    let used = |row: &SqliteRow| {
-        let name: String = row.try_get("space").map_err(unavailable)?;
-        Ok(Used {
-            space: match &*name {
-                "" => Space::Public,
-                "*" => Space::All,
-                name if name == owner => Space::User,
-                _ => Space::PublicFromAddress,
-            },
-            name,
-            sessions: row.try_get("sessions").map_err(unavailable)?,
-            bytes: row.try_get("bytes").map_err(unavailable)?,
-        })
-    };
-    let mut spaces: Vec<_> = rows.iter().map(used).collect::<Result<_, StoreError>>()?;
-    spaces.sort_by_key(|used| used.space);
-    Ok(spaces)
-}
-
-/// Which space its living sessions are too much for.
-async fn full(
-    transaction: &mut SqliteTransaction<'_>,
-    spaces: &[Used],
-    beyond: fn(&Used, &Quotas) -> Option<Full>,
-    quotas: &Quotas,
-    now: OffsetDateTime,
-) -> Result<Option<Full>, StoreError> {
-    for used in spaces.iter().filter(|used| beyond(used, quotas).is_some()) {
-        let (sessions, bytes): (i64, i64) = sqlx::query_as(EXPIRED_USAGE)
-            .bind(micros(now))
-            .bind(&used.name)
-            .fetch_one(&mut **transaction)
-            .await
-            .map_err(unavailable)?;
-        let living = Used {
-            name: String::new(),
-            space: used.space,
-            sessions: used.sessions - sessions,
-            bytes: used.bytes - bytes,
-        };
-        if let Some(full) = beyond(&living, quotas) {
-            return Ok(Some(full));
-        }
-    }
-    Ok(None)
 }
 
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
