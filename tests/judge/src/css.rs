@@ -23,15 +23,25 @@ const LOADERS: &[&str] = &[
 /// Rules that load, or change what names and URLs mean.
 const LOADING_RULES: &[&str] = &["import", "namespace", "charset", "document", "-moz-document"];
 
-/// Why `css` is not as it must be; `None` when it loads nothing from elsewhere.
+/// Why a style sheet is not as it must be; `None` when it loads nothing from elsewhere.
 pub(crate) fn fault(css: &str) -> Option<String> {
+    fault_in(css, true)
+}
+
+/// The same of an attribute's value, where no rule can stand.
+pub(crate) fn value_fault(css: &str) -> Option<String> {
+    fault_in(css, false)
+}
+
+fn fault_in(css: &str, has_rules: bool) -> Option<String> {
     // As browsers do before they read (§3.3).
     let css = css.replace("\r\n", "\n").replace(['\r', '\u{c}'], "\n").replace('\0', "\u{fffd}");
-    Reader { rest: css.chars().peekable() }.read().err()
+    Reader { rest: css.chars().peekable(), has_rules }.read().err()
 }
 
 struct Reader<'a> {
     rest: Peekable<Chars<'a>>,
+    has_rules: bool,
 }
 
 impl Reader<'_> {
@@ -44,7 +54,7 @@ impl Reader<'_> {
                 '0'..='9' | '#' => drop(self.name(None)),
                 '@' => {
                     let name = self.name(None);
-                    if LOADING_RULES.contains(&name.as_str()) {
+                    if self.has_rules && LOADING_RULES.contains(&name.as_str()) {
                         return Err(format!("@{name}"));
                     }
                 }

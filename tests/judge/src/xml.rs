@@ -87,5 +87,5 @@ pub(crate) fn value_fault(element: &str, name: &str, value: &str) -> Option<Stri
             || (element == "a" && url::is_web(value));
         return (!fine).then(|| format!("a reference to {value}"));
     }
-    css::fault(value).map(|fault| format!("{name} with {fault}"))
+    css::value_fault(value).map(|fault| format!("{name} with {fault}"))
 }
