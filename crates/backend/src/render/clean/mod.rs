@@ -74,6 +74,11 @@ fn apply(text: &str, cuts: Vec<Cut>) -> Cow<'_, str> {
         from = cut.range.end;
     }
     kept.push_str(&text[from..]);
+    // What was apart before a cut may come together as the end of a CDATA section, of which
+    // none is left.
+    if kept.contains("]]>") {
+        kept = kept.replace("]]>", "]]&gt;");
+    }
     Cow::Owned(kept)
 }
 

@@ -176,3 +176,9 @@ fn names_that_only_some_parsers_take_are_refused() {
     stays("<g\n id='b'\n style='fill:url(#a);\nfont:\"A B\"'\n></g\n><path d='M0 0\n h1'/>");
     stays("<text x = '1'\n y\t=\"a>b/='\" >x</text><v:g xmlns:v='http://www.w3.org/2000/svg'/>");
 }
+
+#[test]
+fn what_comes_together_around_a_cut_ends_nothing() {
+    becomes("<text>]]<script/>&gt;]<script/>]></text>", "<text>]]&gt;]]&gt;</text>");
+    becomes("<text>]<?a b?>]<script/>&gt;</text>", "<text>]]&gt;</text>");
+}
