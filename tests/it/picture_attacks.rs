@@ -342,6 +342,8 @@ pub(crate) const ATTACKS: &[(&str, Raw, &str)] = &[
         Works,
         "<text><![CDATA[<img src=\"URL\">]]></text><desc><h:p><![CDATA[><img src=\"x:\" onerror=\"RUN\">]]></h:p></desc>",
     ),
+    ("cdata-in-title", Fails, "<title>a<![CDATA[><img src=\"x:\" onerror=\"RUN\">]]></title>"),
+    ("cdata-in-desc", Fails, "<desc>a<![CDATA[><img src=\"URL\">]]></desc>"),
     ("comment-image", Works, "<!--><img src=\"x:\" onerror=\"RUN\">-->"),
     ("comment-bang", Works, "<desc><!-- --!><img src=\"x:\" onerror=\"RUN\"> --></desc>"),
     ("instruction-image", Works, "<?x ><img src=\"x:\" onerror=\"RUN\">?>"),

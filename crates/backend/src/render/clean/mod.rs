@@ -95,11 +95,11 @@ fn look_at(node: Node, cuts: &mut Vec<Cut>) -> Result<(), Refusal> {
             }
         }
         NodeType::Text => {
-            let raw = &node.document().input_text()[node.range()];
-            if raw.contains("<![CDATA[") {
+            let range = written(node);
+            if node.document().input_text()[range.clone()].contains("<![CDATA[") {
                 // To a page's parser, CDATA is something only in some places.
                 let instead = escape(node.text().unwrap_or_default());
-                cuts.push(Cut { range: node.range(), instead });
+                cuts.push(Cut { range, instead });
             }
         }
         NodeType::Element => {
@@ -119,6 +119,18 @@ fn look_at(node: Node, cuts: &mut Vec<Cut>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Where a text stands, all of it: the parser makes one node of text and CDATA beside each other,
+/// and knows where the first of them stands.
+fn written(node: Node) -> Range<usize> {
+    let end = node.next_sibling().map(|next| next.range().start).or_else(|| {
+        // A text that is the last ends where the end tag begins: the last tag of the element.
+        let element = node.parent()?.range();
+        let tag = node.document().input_text()[element.clone()].rfind("</")?;
+        Some(element.start + tag)
+    });
+    node.range().start..end.unwrap_or(node.range().end)
 }
 
 /// Whether the names at the start of an element are ones that every parser takes: prefixes

@@ -182,3 +182,26 @@ fn what_comes_together_around_a_cut_ends_nothing() {
     becomes("<text>]]<script/>&gt;]<script/>]></text>", "<text>]]&gt;]]&gt;</text>");
     becomes("<text>]<?a b?>]<script/>&gt;</text>", "<text>]]&gt;</text>");
 }
+
+#[test]
+fn cdata_is_text_wherever_it_stands_in_one() {
+    for (body, clean) in [
+        ("<text>a<![CDATA[<d>]]></text>", "<text>a&lt;d&gt;</text>"),
+        ("<text><![CDATA[b]]>c</text>", "<text>bc</text>"),
+        (
+            "<text>a<![CDATA[b]]>&lt;<![CDATA[</text>]]>e</text>",
+            "<text>ab&lt;&lt;/text&gt;e</text>",
+        ),
+        ("<title>a<![CDATA[><img/>]]></title>", "<title>a&gt;&lt;img/&gt;</title>"),
+        (
+            "<text>a<![CDATA[b]]><tspan>x</tspan>c<![CDATA[d]]></text>",
+            "<text>ab<tspan>x</tspan>cd</text>",
+        ),
+        (
+            "<text>a<!-- x -->b<![CDATA[c]]><!-- y --></text>",
+            "<text>a<!-- x -->bc<!-- y --></text>",
+        ),
+    ] {
+        becomes(body, clean);
+    }
+}
