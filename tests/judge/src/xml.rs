@@ -87,5 +87,10 @@ pub(crate) fn value_fault(element: &str, name: &str, value: &str) -> Option<Stri
             || (element == "a" && url::is_web(value));
         return (!fine).then(|| format!("a reference to {value}"));
     }
-    css::value_fault(value).map(|fault| format!("{name} with {fault}"))
+    // Words for people and for scripts: no property of CSS has such a name.
+    let is_prose = matches!(name.as_str(), "lang" | "space" | "title")
+        || name.starts_with("data-")
+        || name.starts_with("aria-");
+    let fault = if is_prose { None } else { css::value_fault(value) };
+    fault.map(|fault| format!("{name} with {fault}"))
 }
