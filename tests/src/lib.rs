@@ -16,9 +16,11 @@ mod node;
 mod picture;
 mod process;
 mod python;
+mod redis;
 mod static_page;
 mod viewer;
 pub mod wait;
+mod wire;
 
 pub use self::{
     actor::Actor,
@@ -31,8 +33,10 @@ pub use self::{
     picture::Picture,
     process::{Outcome, Process, Running, binary, easel, ready},
     python::python,
+    redis::{Redis, RedisCluster, RedisSentinel},
     static_page::StaticPage,
     viewer::{Event, Viewer},
+    wire::Wire,
 };
 
 /// A template that shows one value.

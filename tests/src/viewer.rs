@@ -36,12 +36,24 @@ impl Viewer {
     /// # Panics
     /// When it is refused or is no stream of events.
     pub async fn watch(request: RequestBuilder) -> Self {
-        let opening = async { request.send().await.expect("an answer") };
-        let response = wait::soon("a stream", opening).await;
+        Self::tries_to_watch(request).await.unwrap_or_else(|refusal| match refusal {
+            Some(answer) => panic!("no stream but {}: {}", answer.status, answer.text()),
+            None => panic!("nobody answers"),
+        })
+    }
+
+    /// Opens a stream, and checks how it begins; or says why there is none.
+    ///
+    /// # Errors
+    /// The refusal, or nothing where nobody answers.
+    ///
+    /// # Panics
+    /// When it is no stream of events.
+    pub async fn tries_to_watch(request: RequestBuilder) -> Result<Self, Option<Answer>> {
+        let response = wait::soon("a stream", request.send()).await.map_err(|_| None)?;
         Document::of_easel().holds(Answered::head(&response));
         if response.status() != 200 {
-            let answer = Answer::read(response).await;
-            panic!("no stream but {}: {}", answer.status, answer.text());
+            return Err(Some(Answer::read(response).await));
         }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -51,7 +63,7 @@ impl Viewer {
         let first = viewer.block().await.expect("a stream that begins");
         let millis = first.strip_prefix("retry: ").expect("`retry:` before all else");
         millis.parse::<u64>().expect("milliseconds");
-        viewer
+        Ok(viewer)
     }
 
     /// A header of the answer.

@@ -22,7 +22,7 @@ struct TestProgram {
 
 /// A browser, what drives it, what the quickstart speaks to the server with, and what the API's
 /// fuzzer is written in.
-const TEST_PROGRAMS: [TestProgram; 4] = [
+const TEST_PROGRAMS: [TestProgram; 5] = [
     TestProgram { variable: Some("CHROME"), name: "chromium", package: "chromium" },
     TestProgram {
         variable: Some("CHROMEDRIVER"),
@@ -30,6 +30,7 @@ const TEST_PROGRAMS: [TestProgram; 4] = [
         package: "chromium-driver",
     },
     TestProgram { variable: None, name: "curl", package: "curl" },
+    TestProgram { variable: None, name: "redis-server", package: "redis-server" },
     TestProgram { variable: None, name: "python3", package: "python3" },
 ];
 
