@@ -6,9 +6,10 @@
 //! caller about it. Every acknowledged write survives the end of the process.
 
 mod position;
+mod redis;
 mod sqlite;
 
-use std::{fmt::Debug, net::IpAddr, sync::Arc};
+use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use common::{
@@ -20,6 +21,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use self::{
     position::{InvalidPosition, ListPosition},
+    redis::{Prefix, RedisConnection, RedisStore, RedisUrl},
     sqlite::SqliteStore,
 };
 
@@ -336,8 +338,48 @@ pub trait TicketStore: Debug + Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Option<TicketRight>, StoreError>;
 
-    /// Throws away the tickets that are too old.
+    /// Throws away the tickets that are too old, where they do not go by themselves.
     async fn sweep(&self, now: OffsetDateTime) -> Result<(), StoreError>;
+}
+
+/// Something that is counted, for whoever it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Share {
+    /// The name of the limit.
+    pub limit: &'static str,
+    /// Whose share it is.
+    pub owner: ShareOwner,
+}
+
+/// Whose a share is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ShareOwner {
+    /// A user's.
+    User(UserId),
+    /// A session's.
+    Session(SessionAddress),
+}
+
+/// What became of the wish for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It was given; so many are left.
+    Left(u32),
+    /// It was not; there is one after so long.
+    Refused(Duration),
+}
+
+/// Counts shares that are one over all nodes, by a clock of its own.
+#[async_trait]
+pub trait ShareStore: Debug + Send + Sync {
+    /// Takes one from a share of which one comes back after each `interval`, and all of it
+    /// within the `window` (the generic cell rate algorithm). What is refused is not counted.
+    async fn take(
+        &self,
+        share: &Share,
+        interval: Duration,
+        window: Duration,
+    ) -> Result<Taken, StoreError>;
 }
 
 /// Text that must not be shown, wiped from memory when dropped.

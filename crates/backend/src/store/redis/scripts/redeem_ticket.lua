@@ -1,0 +1,6 @@
+-- KEYS: the ticket, the user's tickets by end. ARGV: hash, now, id.
+local found = redis.call('HMGET', KEYS[1], 'expires_at', 'id', 'epoch', 'kid', 'ends_at')
+if not found[1] or tonumber(found[1]) <= tonumber(ARGV[2]) or found[2] ~= ARGV[3] then return {} end
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return { found[3], found[4], found[5] }
