@@ -6,16 +6,32 @@
     reason = "the helpers of a test fail it like the test itself"
 )]
 
+mod bus;
 mod keyring;
 mod lists;
 mod quotas;
 mod sessions;
+mod shares;
 mod tickets;
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
-use backend::store::{KeyringStore, SessionStore, SqliteStore, TicketStore};
+use backend::{
+    bus::{Bus, RedisBus},
+    lifecycle::Lifecycle,
+    store::{
+        KeyringStore, Prefix, RedisConnection, RedisStore, SessionStore, SqliteStore, TicketStore,
+    },
+};
 use tempfile::TempDir;
+use tests::{Redis, RedisCluster};
+use tokio::sync::OnceCell;
 
 /// An empty store of one kind, as many handles on it as a cluster has nodes, and what has to
 /// live as long as they do.
@@ -40,6 +56,87 @@ impl Backend for Sqlite {
 
     async fn open(&self) -> Arc<SqliteStore> {
         Arc::new(SqliteStore::open(&self.0.path().join("easel.db")).await.unwrap())
+    }
+}
+
+/// Redis, shared by all tests, each with keys of its own.
+struct SharedRedis(Prefix);
+
+/// The same, of three masters.
+struct SharedCluster(Prefix);
+
+fn prefix() -> Prefix {
+    static TESTS: AtomicU32 = AtomicU32::new(0);
+    format!("test{}:", TESTS.fetch_add(1, Ordering::Relaxed)).parse().unwrap()
+}
+
+async fn redis_store(url: &str, prefix: &Prefix) -> Arc<RedisStore> {
+    let connection = RedisConnection::open(&url.parse().unwrap(), prefix).await.unwrap();
+    Arc::new(RedisStore::new(connection))
+}
+
+impl Backend for SharedRedis {
+    type Store = RedisStore;
+
+    async fn start() -> Self {
+        Self(prefix())
+    }
+
+    async fn open(&self) -> Arc<RedisStore> {
+        redis_store(&Self::url().await, &self.0).await
+    }
+}
+
+impl Backend for SharedCluster {
+    type Store = RedisStore;
+
+    async fn start() -> Self {
+        Self(prefix())
+    }
+
+    async fn open(&self) -> Arc<RedisStore> {
+        redis_store(&Self::url().await, &self.0).await
+    }
+}
+
+impl SharedRedis {
+    async fn url() -> String {
+        static SERVER: OnceCell<Redis> = OnceCell::const_new();
+        SERVER.get_or_init(Redis::start).await.url()
+    }
+}
+
+impl SharedCluster {
+    async fn url() -> String {
+        static CLUSTER: OnceCell<RedisCluster> = OnceCell::const_new();
+        CLUSTER.get_or_init(RedisCluster::start).await.url()
+    }
+}
+
+async fn redis_bus(url: &str, prefix: &Prefix) -> Arc<dyn Bus> {
+    let url = url.parse().unwrap();
+    let connection = RedisConnection::open(&url, prefix).await.unwrap();
+    let bus = RedisBus::open(&connection, &url, prefix, &Lifecycle::default()).await.unwrap();
+    Arc::new(bus)
+}
+
+impl bus::Line for SharedRedis {
+    async fn start() -> Self {
+        Self(prefix())
+    }
+
+    async fn stop(&self) -> Arc<dyn Bus> {
+        redis_bus(&Self::url().await, &self.0).await
+    }
+}
+
+impl bus::Line for SharedCluster {
+    async fn start() -> Self {
+        Self(prefix())
+    }
+
+    async fn stop(&self) -> Arc<dyn Bus> {
+        redis_bus(&Self::url().await, &self.0).await
     }
 }
 
@@ -124,4 +221,39 @@ keeps_every_promise!(
     sqlite_lists,
     sqlite_keyring,
     sqlite_tickets
+);
+/// Those of a store that nodes share.
+macro_rules! keeps_promises_to_nodes {
+    ($backend:ident, $shares:ident, $bus:ident) => {
+        keeps! { $backend, $bus, crate::bus:
+            whoever_follows_hears_in_order,
+            nobody_hears_what_they_do_not_follow,
+            who_follows_twice_hears_once_until_both_have_left,
+            a_channel_in_doubt_is_renewed_and_says_that_it_may_have_missed_something,
+        }
+        keeps! { $backend, $shares, crate::shares:
+            a_share_is_one_however_many_take_from_it,
+            shares_do_not_touch,
+            what_was_taken_comes_back_and_insisting_makes_nothing_worse,
+        }
+    };
+}
+
+keeps_promises_to_nodes!(SharedRedis, redis_shares, redis_bus_line);
+keeps_promises_to_nodes!(SharedCluster, cluster_shares, cluster_bus_line);
+keeps_every_promise!(
+    SharedRedis,
+    redis_sessions,
+    redis_quotas,
+    redis_lists,
+    redis_keyring,
+    redis_tickets
+);
+keeps_every_promise!(
+    SharedCluster,
+    cluster_sessions,
+    cluster_quotas,
+    cluster_lists,
+    cluster_keyring,
+    cluster_tickets
 );

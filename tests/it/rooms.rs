@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use backend::{
+    bus::LocalBus,
     clock::{Clock, ManualClock},
     config::Config,
     encode::EndReason,
@@ -41,7 +42,7 @@ async fn rooms(clock: &ManualClock) -> Rooms {
     let store = SqliteStore::open(&config.database_file()).await.unwrap();
     let metrics = Arc::new(Metrics::default());
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
-    let hub = Hub::new(clock.clone(), metrics.clone());
+    let hub = Hub::new(Arc::new(LocalBus), clock.clone(), metrics.clone());
     let lifecycle = Lifecycle::default();
     let program = WorkerProgram(tests::binary().to_owned());
     let renderer = Renderer::new(config.render, &program, &lifecycle, clock.clone(), metrics);
@@ -69,7 +70,7 @@ async fn a_private_session_is_not_shown_to_whoever_watched_its_public_predecesso
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "harmless").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address, None).await.unwrap();
+    let (mut viewer, _) = rooms.sessions.watch(&address, None, true).await.unwrap();
     assert!(viewer.look().unwrap().frame().svg.contains("harmless"));
     // Expired, and not swept up yet.
     clock.advance(Duration::from_secs(1));
@@ -85,7 +86,7 @@ async fn a_session_that_ends_while_someone_enters_ends_for_them_too() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address, None).await.unwrap();
+    let (mut viewer, _) = rooms.sessions.watch(&address, None, true).await.unwrap();
     rooms.hub.end(&address, EndReason::Deleted);
     // What a stream does first.
     let first = viewer.look();
@@ -100,7 +101,7 @@ async fn a_writer_who_goes_away_leaves_nothing_half_done() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address, None).await.unwrap();
+    let (mut viewer, _) = rooms.sessions.watch(&address, None, true).await.unwrap();
     assert!(viewer.look().unwrap().frame().svg.contains(">one<"));
     let patch = json!({ "value": "two" }).as_object().cloned().unwrap();
     let change = Change::merge(patch);
@@ -210,9 +211,9 @@ async fn a_node_follows_changes_of_the_ring() {
     let setup = Setup::default().clock(&clock);
     let config = setup.config();
     let node = setup.start().await;
-    let store = backend::server::open_store(&config).await.unwrap();
+    let stores = backend::server::Stores::open(&config).await.unwrap();
     let time = Arc::new(clock.clone());
-    let elsewhere = Keyring::open(Arc::new(store), time, &config.keys).await.unwrap();
+    let elsewhere = Keyring::open(stores.keyring.clone(), time, &config.keys).await.unwrap();
     let key = SigningKey::generate().unwrap();
     elsewhere.import(&key).await.unwrap();
     wait::until("tokens that the new key signs", async || {

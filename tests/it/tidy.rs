@@ -151,14 +151,18 @@ fn no_test_sleeps() {
 /// Which rooms of the server each room may use, itself aside.
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("bus", &["encode", "lifecycle", "store"]),
     ("config", &["limit", "render", "store"]),
     ("encode", &["metrics"]),
-    ("hub", &["clock", "encode", "metrics"]),
+    ("hub", &["bus", "clock", "encode", "metrics"]),
     ("lifecycle", &[]),
-    ("limit", &["clock", "metrics"]),
+    ("limit", &["clock", "metrics", "store"]),
     ("metrics", &[]),
     ("render", &["clock", "lifecycle", "metrics"]),
-    ("session", &["clock", "config", "encode", "hub", "lifecycle", "render", "store", "token"]),
+    (
+        "session",
+        &["bus", "clock", "config", "encode", "hub", "lifecycle", "render", "store", "token"],
+    ),
     ("store", &[]),
     ("telemetry", &["config"]),
     ("ticket", &["clock", "store", "token"]),

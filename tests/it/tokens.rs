@@ -335,7 +335,7 @@ async fn a_key_that_came_meanwhile_is_found_and_strangers_keys_do_not_wear_the_s
     let config = setup.config();
     let node = setup.start().await;
     // Another process changes the ring behind the node's back.
-    let store = server::open_store(&config).await.unwrap();
+    let store = server::Stores::open(&config).await.unwrap();
     let time: Arc<dyn Clock> = Arc::new(clock.clone());
     let elsewhere = server::open_tokens(&config, &store, time).await.unwrap();
     let list = "/api/user/alice/sessions";

@@ -6,7 +6,7 @@ use backend::{
     clock::{Clock, ManualClock, SystemClock},
     config::{Config, Flags, Raw},
     render::WorkerProgram,
-    server::{self, Listeners, Server, ServerError},
+    server::{self, Listeners, Server, ServerError, Stores},
 };
 use common::jwt::SigningKey;
 use tempfile::TempDir;
@@ -79,7 +79,7 @@ impl Setup {
     pub async fn start(self) -> Node {
         let config = self.config();
         if let Some(key) = &self.key {
-            let store = server::open_store(&config).await.expect("a store");
+            let store = Stores::open(&config).await.expect("a store");
             let tokens = server::open_tokens(&config, &store, self.clock.clone()).await;
             tokens.expect("a keyring").keyring().import(key).await.expect("a keyring with the key");
             store.close().await;

@@ -16,8 +16,7 @@ use zeroize::Zeroizing;
 use super::{Failure, Settings, print};
 use crate::{
     clock::SystemClock,
-    server,
-    store::SqliteStore,
+    server::Stores,
     token::{KeyState, KeySummary, Keyring, KeyringError, Promotion, rfc3339},
 };
 
@@ -169,12 +168,12 @@ fn as_json(keys: &[KeySummary]) -> String {
     format!("{:#}", json!(keys.iter().map(key).collect::<Vec<_>>()))
 }
 
-async fn open(settings: &Settings) -> Result<(Keyring, SqliteStore), Failure> {
+async fn open(settings: &Settings) -> Result<(Keyring, Stores), Failure> {
     let (_, config) = settings.load()?;
-    let store = server::open_store(&config).await?;
+    let stores = Stores::open(&config).await?;
     let clock = Arc::new(SystemClock);
-    let keyring = Keyring::open(Arc::new(store.clone()), clock, &config.keys).await?;
-    Ok((keyring, store))
+    let keyring = Keyring::open(stores.keyring.clone(), clock, &config.keys).await?;
+    Ok((keyring, stores))
 }
 
 fn read(file: &Path) -> Result<SigningKey, Failure> {

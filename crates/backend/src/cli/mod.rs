@@ -16,7 +16,7 @@ use crate::{
     config::{self, Config, ConfigError, Effective, Flags, Raw},
     lifecycle::StopSignals,
     render::{self, WorkerProgram},
-    server::{self, Listeners, Server},
+    server::{self, Listeners, Server, Stores},
     telemetry,
 };
 
@@ -150,7 +150,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Token { user, ttl, settings } => {
             let (_, config) = settings.load()?;
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            let store = server::open_store(&config).await?;
+            let store = Stores::open(&config).await?;
             let tokens = server::open_tokens(&config, &store, clock).await?;
             let issued =
                 tokens.issue(user, ttl).map_err(|error| Failure::Usage(error.to_string()))?;

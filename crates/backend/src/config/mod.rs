@@ -17,7 +17,7 @@ pub use self::settings::{SETTINGS, Setting};
 use crate::{
     limit::LimitSettings,
     render::{RenderLimits, SnapshotLimits},
-    store::Quotas,
+    store::{Prefix, Quotas, RedisUrl},
 };
 
 /// How long a session lives.
@@ -27,6 +27,15 @@ pub struct Lifetimes {
     pub default: Duration,
     /// At most.
     pub max: Duration,
+}
+
+/// What nodes share.
+#[derive(Debug, Clone)]
+pub struct RedisSettings {
+    /// Where it is.
+    pub url: RedisUrl,
+    /// What stands before each of its keys.
+    pub prefix: Prefix,
 }
 
 /// How log lines look.
@@ -51,6 +60,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Where the embedded store lives.
     pub data_dir: PathBuf,
+    /// What nodes share, if they share something.
+    pub redis: Option<RedisSettings>,
     /// Who gets tokens.
     pub minting: Minting,
     /// Whether sessions without an owner exist.
@@ -106,6 +117,7 @@ impl Config {
             public_url: raw.optional("public-url", public_url)?,
             cors_origins: raw.optional("cors-origins", origins)?.unwrap_or_default(),
             data_dir: raw.parse("data-dir", "must be a path")?,
+            redis: redis(raw)?,
             minting: minting(raw, listen)?,
             public_sessions: raw.with("public-sessions", switch)?,
             session_lifetimes: raw.lifetimes("session-ttl", "session-max-ttl")?,
@@ -203,6 +215,18 @@ fn bad(key: &'static str, value: &str, source: &Source, fix: String) -> ConfigEr
     let hidden = Setting::of(key).is_some_and(|setting| setting.secret) || value.contains('@');
     let value = if hidden { "…" } else { value }.to_owned();
     ConfigError::BadValue { key, value, source_of_value: source.clone(), fix }
+}
+
+fn redis(raw: &Raw) -> Result<Option<RedisSettings>, ConfigError> {
+    let prefix = raw.optional("redis-prefix", |value| value.parse().map_err(str::to_owned))?;
+    let url = raw.optional("redis-url", |value| {
+        value.parse().map_err(|_| {
+            "must be such as redis://host:6379, redis-sentinel://host:26379?sentinelServiceName=name \
+             or redis-cluster://host:6379"
+                .to_owned()
+        })
+    })?;
+    Ok(url.map(|url| RedisSettings { url, prefix: prefix.unwrap_or_default() }))
 }
 
 fn minting(raw: &Raw, listen: SocketAddr) -> Result<Minting, ConfigError> {
@@ -394,6 +418,14 @@ impl fmt::Display for Effective<'_> {
                 }
                 (key, Some((_, source))) if setting.secret => {
                     writeln!(f, "# {key} is set ({source}) and not shown")?;
+                    continue;
+                }
+                // With a password in it, a URL is a secret.
+                (key, Some((value, source))) if key.ends_with("url") && value.contains('@') => {
+                    writeln!(
+                        f,
+                        "# {key} is set ({source}) and has a password, so it is not shown"
+                    )?;
                     continue;
                 }
                 (_, Some((value, source))) => (value, source.to_string()),

@@ -55,6 +55,19 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("data-dir", "PATH", "./data", "Where the embedded store lives"),
     setting(
+        "redis-url",
+        "URL",
+        "",
+        "Where nodes share sessions, keys and news: redis://, redis-sentinel:// or redis-cluster://; \
+         without it, all is in the data directory of one node",
+    ),
+    setting(
+        "redis-prefix",
+        "TEXT",
+        "",
+        "What stands before every key, for installations that share a Redis",
+    ),
+    setting(
         "minting",
         "open|accounts",
         "",

@@ -36,6 +36,12 @@ impl EndReason {
             Self::Draining => "draining",
         }
     }
+
+    /// What a word on the wire says.
+    pub fn of(word: &str) -> Option<Self> {
+        let reasons = [Self::Deleted, Self::Expired, Self::Revoked, Self::Draining];
+        reasons.into_iter().find(|reason| reason.as_str() == word)
+    }
 }
 
 /// A frame and its encodings. Each encoding is made when the first viewer needs it and at

@@ -324,6 +324,10 @@ fn session(error: SessionError) -> Draft {
             tracing::error!(%error, "a defect");
             Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR)
         }
+        SessionError::Bus(error) => {
+            tracing::error!(%error, "the bus failed");
+            Draft::new(ErrorCode::StoreUnavailable, "The stream cannot begin now; try again.")
+        }
         SessionError::Store(error) => {
             tracing::error!(%error, "the store failed");
             Draft::new(ErrorCode::StoreUnavailable, "Nothing was changed; try again.")

@@ -25,6 +25,13 @@ pub(super) enum Form {
     Png,
 }
 
+impl Form {
+    /// Whether it goes on as the picture changes.
+    pub(super) fn is_live(self) -> bool {
+        matches!(self, Self::Sse | Self::Multipart)
+    }
+}
+
 /// How to send a live picture
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

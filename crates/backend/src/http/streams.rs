@@ -111,7 +111,7 @@ async fn answer(
     Asker { shares, method, headers }: &Asker,
 ) -> Result<Response, ApiError> {
     let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let Watching { session, viewer, form, size, proof } = match readable {
+    let Watching { shown, viewer, form, size, proof } = match readable {
         Ok(watching) => watching,
         // A browser's EventSource that comes back: 204 is how it is told to stop.
         Err(SessionError::NotFound) if last_event_id.is_some() => {
@@ -119,29 +119,29 @@ async fn answer(
         }
         Err(error) => return Err(error.into()),
     };
-    let streams = matches!(form, Form::Sse | Form::Multipart);
+    let streams = form.is_live();
     if streams && app.hub.is_draining() {
         return Err(ApiError::Draining);
     }
     // Whoever asks for the head alone does not stay.
     let stays = streams && method != Method::HEAD;
-    let seat = stays.then(|| shares.seat(&session.address)).transpose()?;
+    let seat = stays.then(|| shares.seat(&shown.address)).transpose()?;
     let mut response = match form {
         Form::Sse => events(viewer, seat, last_event_id.and_then(|id| id.parse().ok())),
         Form::Multipart => parts(viewer, seat),
-        Form::Html => watch_page(&session.address.to_string(), &path::stream(&session.address))?,
+        Form::Html => watch_page(&shown.address.to_string(), &path::stream(&shown.address))?,
         Form::Svg => {
-            let svg = session.drawing.svg.clone();
-            snapshot(&session.revision.etag(), known, "image/svg+xml; charset=utf-8", async {
+            let svg = shown.frame.svg.clone();
+            snapshot(&shown.frame.revision.etag(), known, "image/svg+xml; charset=utf-8", async {
                 Ok(Bytes::copy_from_slice(svg.as_bytes()))
             })
             .await?
         }
         Form::Png => {
-            let etag = bitmap_tag(session.revision, size);
+            let etag = bitmap_tag(shown.frame.revision, size);
             let png = async {
                 shares.take_of_address(Limit::RendersPerAddress).await?;
-                Ok(app.sessions.snapshot(&session, size).await?.into())
+                Ok(app.sessions.snapshot(&shown.frame, size).await?.into())
             };
             snapshot(&etag, known, "image/png", png).await?
         }
@@ -150,7 +150,7 @@ async fn answer(
     // page around the picture, or by an answer that the client has it already.
     let shows = form != Form::Html && method != Method::HEAD && response.status().is_success();
     if let (true, Proof::Ticket { ticket, .. }) = (shows, &proof) {
-        app.tickets.redeem(ticket, &session.address).await?;
+        app.tickets.redeem(ticket, &shown.address).await?;
     }
     let headers = response.headers_mut();
     if form != Form::Html {

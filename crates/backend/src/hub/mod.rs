@@ -7,7 +7,7 @@
 mod viewer;
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 use std::time::Duration;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    bus::{Bus, Following, Heard, News},
     clock::Clock,
     encode::{EndReason, SharedFrame},
     metrics::Metrics,
@@ -46,16 +47,24 @@ struct Pulse {
 struct Room {
     scene: watch::Sender<Scene>,
     viewers: AtomicU64,
+    /// What other nodes show, once someone stays.
+    following: OnceLock<Box<dyn Following>>,
 }
 
 impl Room {
     fn empty() -> Arc<Self> {
-        Arc::new(Self { scene: watch::Sender::new(Scene::Empty), viewers: AtomicU64::new(0) })
+        Arc::new(Self {
+            scene: watch::Sender::new(Scene::Empty),
+            viewers: AtomicU64::new(0),
+            following: OnceLock::new(),
+        })
     }
 
     /// Shows `frame` if it is newer than what is shown. Viewers are woken only if there is
-    /// something for them in it: another picture, another audience, another life.
-    fn offer(&self, frame: &Frame, visibility: Visibility, metrics: &Arc<Metrics>) {
+    /// something for them in it: another picture, another audience, another life. Says whether
+    /// it was newer.
+    fn offer(&self, frame: &Frame, visibility: Visibility, metrics: &Arc<Metrics>) -> bool {
+        let mut newer = false;
         self.scene.send_if_modified(|scene| {
             let before = match scene {
                 Scene::Empty => None,
@@ -69,8 +78,10 @@ impl Room {
             });
             let next = SharedFrame::new(frame.clone(), visibility, before, metrics.clone());
             *scene = Scene::Live(Arc::new(next));
+            newer = true;
             changed
         });
+        newer
     }
 
     fn end(&self, reason: EndReason) {
@@ -84,22 +95,57 @@ pub struct Hub {
     rooms: DashMap<SessionAddress, Arc<Room>>,
     pulse: watch::Sender<Pulse>,
     present: TaskTracker,
+    bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
 
 impl Hub {
-    /// A hub without viewers.
-    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Arc<Self> {
+    /// A hub without viewers, which tells other nodes by `bus`.
+    pub fn new(bus: Arc<dyn Bus>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Arc<Self> {
         let present = TaskTracker::new();
         present.close();
         Arc::new(Self {
             rooms: DashMap::new(),
             pulse: watch::Sender::default(),
             present,
+            bus,
             clock,
             metrics,
         })
+    }
+
+    /// Shows a frame here and tells the other nodes. If that fails, they find it in the store.
+    pub async fn announce(&self, address: &SessionAddress, frame: Frame, visibility: Visibility) {
+        self.show(address, &frame, visibility);
+        self.tell(address, News::Frame(frame, visibility)).await;
+    }
+
+    /// Ends every stream of a session, here and on the other nodes.
+    pub async fn announce_end(&self, address: &SessionAddress, reason: EndReason) {
+        self.end(address, reason);
+        self.tell(address, News::Ended(reason)).await;
+    }
+
+    async fn tell(&self, address: &SessionAddress, news: News) {
+        if let Err(error) = self.bus.tell(address, &news).await {
+            tracing::warn!(%error, "other nodes see a change late");
+        }
+    }
+
+    /// What other nodes tell. For one listener.
+    pub async fn hear(&self) -> Heard {
+        self.bus.hear().await
+    }
+
+    /// Listens anew to a session whose news did not come.
+    pub fn listen_anew(&self, address: &SessionAddress) {
+        self.bus.renew(address);
+    }
+
+    /// The sessions that are watched here.
+    pub fn watched(&self) -> Vec<SessionAddress> {
+        self.rooms.iter().map(|room| room.key().clone()).collect()
     }
 
     /// Enters the room of a session. From now on the viewer misses nothing: join first, then
@@ -116,11 +162,10 @@ impl Hub {
     }
 
     /// Shows a frame to whoever watches the session on this node and may see it; the streams
-    /// of the others end.
-    pub fn show(&self, address: &SessionAddress, frame: &Frame, visibility: Visibility) {
-        if let Some(room) = self.room(address) {
-            room.offer(frame, visibility, &self.metrics);
-        }
+    /// of the others end. Says whether they had not seen it yet.
+    pub fn show(&self, address: &SessionAddress, frame: &Frame, visibility: Visibility) -> bool {
+        let room = self.room(address);
+        room.is_some_and(|room| room.offer(frame, visibility, &self.metrics))
     }
 
     /// Ends every stream of a session.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::clock::ManualClock;
+use crate::{bus::LocalBus, clock::ManualClock};
 use common::{
     Revision,
     api::Visibility::{Private, Public},
@@ -16,7 +16,7 @@ struct Stage {
 
 fn stage() -> Stage {
     let clock = ManualClock::new(OffsetDateTime::UNIX_EPOCH);
-    let hub = Hub::new(Arc::new(clock.clone()), Arc::default());
+    let hub = Hub::new(Arc::new(LocalBus), Arc::new(clock.clone()), Arc::default());
     Stage { hub, clock, chart: "alice/chart".parse().unwrap() }
 }
 

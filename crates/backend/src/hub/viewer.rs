@@ -9,6 +9,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{Hub, Pulse, Room, Scene};
 use crate::{
+    bus::{BusError, Following},
     clock::Sleep,
     encode::{EndReason, SharedFrame},
 };
@@ -74,6 +75,32 @@ impl Viewer {
         // What the caller was let in for; the room may show its successor by now.
         self.epoch.get_or_insert(frame.revision.epoch);
         self.room.offer(frame, visibility, &self.hub.metrics);
+    }
+
+    /// Whether nothing new is missed any more that other nodes tell. Asking is what makes this
+    /// node listen; whoever does not stay need not ask.
+    pub fn listens(&self) -> bool {
+        self.following().listens()
+    }
+
+    /// Resolves once [`Self::listens`].
+    ///
+    /// # Errors
+    /// When the bus does not answer.
+    pub async fn listening(&mut self) -> Result<(), BusError> {
+        self.following().listening().await
+    }
+
+    fn following(&self) -> &dyn Following {
+        &**self.room.following.get_or_init(|| self.hub.bus.follow(&self.address))
+    }
+
+    /// The frame that is shown to whoever may see it.
+    pub fn shown(&self) -> Option<Arc<SharedFrame>> {
+        match &*self.scene.borrow() {
+            Scene::Live(frame) => Some(frame.clone()),
+            Scene::Empty | Scene::Ended(_) => None,
+        }
     }
 
     /// Lets this viewer see private frames too. Its right to watch ends at `time`, or when

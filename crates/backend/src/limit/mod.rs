@@ -8,6 +8,7 @@ mod address;
 mod connections;
 mod rate;
 mod report;
+mod shared;
 mod viewers;
 
 use std::{collections::BTreeMap, fmt, fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ pub use self::{
     address::{ClientAddress, TrustedProxies},
     connections::{ConnectionLimits, Place},
     rate::{LocalRates, Rate},
+    shared::SharedRates,
     viewers::{Crowded, Seat, Seats, ViewerLimits},
 };
 use self::{connections::Places, report::Reports};
@@ -63,6 +65,14 @@ limits! {
     UpdatesPerAddress = "updates-per-address";
     /// Pictures that are made for one request alone, from an address.
     RendersPerAddress = "renders-per-address";
+}
+
+impl Limit {
+    /// Whether nodes that share a store share what is counted: it protects users, and those who
+    /// share with them. The rest protects a node.
+    pub const fn is_shared(self) -> bool {
+        matches!(self, Self::CreationsPerUser | Self::UpdatesPerSession | Self::UpdatesPerUser)
+    }
 }
 
 impl fmt::Display for Limit {
@@ -143,10 +153,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits that are counted in the memory of this node.
-    pub fn new(settings: &LimitSettings, clock: &Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    /// Limits whose rates are counted by `rates`; seats and connections are this node's.
+    pub fn new(
+        settings: &LimitSettings,
+        rates: Box<dyn Rates>,
+        clock: &Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
-            rates: Box::new(LocalRates::new(&settings.rates, clock)),
+            rates,
             seats: Seats::new(settings.viewers),
             places: Arc::default(),
             connections: settings.connections,

@@ -57,7 +57,7 @@ impl Rate {
     }
 
     /// How long one takes to come back.
-    fn interval(&self) -> Duration {
+    pub(super) fn interval(&self) -> Duration {
         self.window / self.count.get()
     }
 }

@@ -3,7 +3,7 @@
 use common::{SessionAddress, api::Visibility};
 
 use super::SessionError;
-use crate::{store::StoredSession, token::Identity};
+use crate::token::Identity;
 
 /// Why someone may not watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,20 +25,21 @@ pub enum Right<'a> {
     Of(&'a Identity),
 }
 
-/// Whether `caller` may watch `session`.
+/// Whether `caller` may watch the session at `address`.
 ///
 /// # Errors
 /// See [`Denied`].
 pub fn may_watch<'a>(
-    session: &StoredSession,
+    address: &SessionAddress,
+    visibility: Visibility,
     caller: Option<&'a Identity>,
 ) -> Result<Right<'a>, Denied> {
-    if session.drawing.visibility == Visibility::Public {
+    if visibility == Visibility::Public {
         return Ok(Right::Lasting);
     }
     match caller {
         None => Err(Denied::Anonymous),
-        Some(caller) if is_owner(&session.address, caller) => Ok(Right::Of(caller)),
+        Some(caller) if is_owner(address, caller) => Ok(Right::Of(caller)),
         Some(_) => Err(Denied::Stranger),
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 mod change;
 mod expiry;
+mod follow;
 pub mod gallery;
 mod turns;
 
@@ -13,7 +14,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use common::{
     Frame, Revision, SessionAddress, SessionId, UserId,
-    api::{Args, CreateSession, UpdateSession},
+    api::{Args, CreateSession, UpdateSession, Visibility},
 };
 
 use tokio::task::JoinError;
@@ -24,6 +25,7 @@ use self::{
     turns::Turns,
 };
 use crate::{
+    bus::BusError,
     clock::Clock,
     config::Lifetimes,
     encode::EndReason,
@@ -67,6 +69,9 @@ pub enum SessionError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// News of the session cannot be heard.
+    #[error(transparent)]
+    Bus(#[from] BusError),
     /// A defect: the work panicked.
     #[error("the work was not done: {0}")]
     Defect(#[from] JoinError),
@@ -79,6 +84,24 @@ pub enum Creator {
     User(UserId),
     /// Someone in this network: it is everyone's.
     Anyone(IpAddr),
+}
+
+/// A session as viewers see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Where it lives.
+    pub address: SessionAddress,
+    /// What it looks like.
+    pub frame: Frame,
+    /// Who may watch.
+    pub visibility: Visibility,
+}
+
+impl From<StoredSession> for Shown {
+    fn from(session: StoredSession) -> Self {
+        let frame = session.frame();
+        Self { address: session.address, frame, visibility: session.drawing.visibility }
+    }
 }
 
 /// What a write expects to find (RFC 9110 §13.1.1).
@@ -188,6 +211,8 @@ impl Sessions {
                 Creation::Created(revision) => {
                     // Someone may still be looking at an earlier life that has just expired.
                     this.hub.end_earlier_life(&place, revision);
+                    let frame = Frame { revision, svg: drawing.svg };
+                    this.hub.announce(&place, frame, drawing.visibility).await;
                     Ok(revision)
                 }
                 Creation::Taken => Err(SessionError::Exists),
@@ -238,7 +263,7 @@ impl Sessions {
                 match update.await? {
                     Update::Done(revision) => {
                         let frame = Frame { revision, svg: drawing.svg };
-                        this.hub.show(&place, &frame, drawing.visibility);
+                        this.hub.announce(&place, frame, drawing.visibility).await;
                         return Ok(revision);
                     }
                     Update::Stale => {}
@@ -272,7 +297,7 @@ impl Sessions {
                 }
                 match this.store.delete(&place, Some(revision), this.clock.now()).await? {
                     Deletion::Done => {
-                        this.hub.end(&place, EndReason::Deleted);
+                        this.hub.announce_end(&place, EndReason::Deleted).await;
                         return Ok(());
                     }
                     // Changed by another node since it was looked at: look again.
@@ -305,8 +330,9 @@ impl Sessions {
         self.hub.viewers(address)
     }
 
-    /// The session as it is now, and a place from which `caller` watches it. Nothing is
-    /// missed: what was shown since is newer and wins.
+    /// The session as it is now, and a place from which `caller` watches it. For whoever
+    /// `stays` nothing is missed: what was shown since is newer and wins. While the store does
+    /// not answer, what is shown here goes on being shown.
     ///
     /// # Errors
     /// See [`SessionError`].
@@ -314,35 +340,57 @@ impl Sessions {
         &self,
         address: &SessionAddress,
         caller: Option<&Identity>,
-    ) -> Result<(Viewer, StoredSession), SessionError> {
+        stays: bool,
+    ) -> Result<(Viewer, Shown), SessionError> {
         loop {
             let mut viewer = self.hub.join(address);
-            let session = match self.get(address).await {
-                Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
-                found => found?,
-            };
-            match access::may_watch(&session, caller)? {
-                Right::Lasting => {}
-                Right::Of(caller) => viewer.admit(caller.expires_at, caller.key.clone().ends()),
+            let mut shown = self.enter(&mut viewer, address, caller).await?;
+            if stays && !viewer.listens() {
+                viewer.listening().await?;
+                // What came before this node listened is in the store.
+                shown = self.enter(&mut viewer, address, caller).await?;
             }
-            viewer.offer(&session.frame(), session.drawing.visibility);
             // The room may have ended with an earlier life of what was read just now.
             if !viewer.has_ended() {
-                return Ok((viewer, session));
+                return Ok((viewer, shown));
             }
         }
     }
 
-    /// The current picture of a session as a PNG.
+    async fn enter(
+        &self,
+        viewer: &mut Viewer,
+        address: &SessionAddress,
+        caller: Option<&Identity>,
+    ) -> Result<Shown, SessionError> {
+        let shown = match self.get(address).await {
+            Ok(session) => Shown::from(session),
+            Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
+            // Nobody can change a session now, so what is shown here is what it is.
+            Err(SessionError::Store(error)) => match viewer.shown() {
+                Some(frame) => Shown {
+                    address: address.clone(),
+                    frame: frame.frame().clone(),
+                    visibility: frame.visibility(),
+                },
+                None => return Err(error.into()),
+            },
+            Err(error) => return Err(error),
+        };
+        match access::may_watch(address, shown.visibility, caller)? {
+            Right::Lasting => {}
+            Right::Of(caller) => viewer.admit(caller.expires_at, caller.key.clone().ends()),
+        }
+        viewer.offer(&shown.frame, shown.visibility);
+        Ok(shown)
+    }
+
+    /// A picture as a PNG.
     ///
     /// # Errors
     /// [`SessionError::Render`] when it cannot be drawn.
-    pub async fn snapshot(
-        &self,
-        session: &StoredSession,
-        size: Size,
-    ) -> Result<Vec<u8>, SessionError> {
-        Ok(self.renderer.snapshot(&session.drawing.svg, size).await?)
+    pub async fn snapshot(&self, frame: &Frame, size: Size) -> Result<Vec<u8>, SessionError> {
+        Ok(self.renderer.snapshot(&frame.svg, size).await?)
     }
 
     /// Renders without storing.

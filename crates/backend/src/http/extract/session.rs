@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRef, FromRequestParts, RawPathParams},
-    http::request::Parts,
+    http::{Method, request::Parts},
 };
 use common::{SessionAddress, SessionId, UserId, api::Visibility};
 
@@ -24,8 +24,7 @@ use crate::{
     },
     hub::Viewer,
     render::Size,
-    session::{SessionError, Sessions, access::Denied},
-    store::StoredSession,
+    session::{SessionError, Sessions, Shown, access::Denied},
     ticket::TicketError,
     token::Identity,
 };
@@ -162,7 +161,7 @@ pub(in crate::http) enum Suffix {
 
 /// A session that the caller may watch, and a place to watch it from.
 pub(in crate::http) struct Watching {
-    pub(in crate::http) session: StoredSession,
+    pub(in crate::http) shown: Shown,
     pub(in crate::http) viewer: Viewer,
     pub(in crate::http) form: Form,
     /// Of a bitmap.
@@ -188,24 +187,25 @@ impl FromRequestParts<App> for Readable {
         let size = how.size(form, app.config.render.snapshot.side)?;
         let sessions = Arc::<Sessions>::from_ref(app);
         let mut proof = Proof::Header;
-        let mut watched = sessions.watch(&address, caller.as_ref()).await;
+        let stays = form.is_live() && parts.method != Method::HEAD;
+        let mut watched = sessions.watch(&address, caller.as_ref(), stays).await;
         if matches!(watched, Err(SessionError::Denied(Denied::Anonymous))) {
             let shown = beside_the_header(parts, app, &address, how.ticket).await?;
             if let Some((owner, by)) = shown {
-                watched = sessions.watch(&address, Some(&owner)).await;
+                watched = sessions.watch(&address, Some(&owner), stays).await;
                 proof = by;
             }
         }
-        if let (Ok((_, session)), Proof::Ticket { epoch, .. }) = (&watched, &proof)
-            && session.revision.epoch != *epoch
+        if let (Ok((_, shown)), Proof::Ticket { epoch, .. }) = (&watched, &proof)
+            && shown.frame.revision.epoch != *epoch
         {
             return Err(TicketError::Invalid.into());
         }
-        Ok(Self(watched.map(|(viewer, session)| {
-            if session.drawing.visibility == Visibility::Public {
+        Ok(Self(watched.map(|(viewer, shown)| {
+            if shown.visibility == Visibility::Public {
                 proof = Proof::NotNeeded;
             }
-            Watching { session, viewer, form, size, proof }
+            Watching { shown, viewer, form, size, proof }
         })))
     }
 }

@@ -1,21 +1,18 @@
 //! The composition root: a configuration becomes stores, services and routers; nothing else
 //! knows which store it is.
 
-use std::{
-    fs::{File, TryLockError},
-    future::Future,
-    io,
-    net::SocketAddr,
-    sync::Arc,
-};
+mod stores;
+
+use std::{fs::File, future::Future, io, net::SocketAddr, sync::Arc};
 
 use common::api::Minting;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    bus::Bus,
     clock::Clock,
-    config::Config,
+    config::{Config, RedisSettings},
     connections::{Doorway, open_files},
     http::{self, App, Reference, ReferenceError},
     hub::Hub,
@@ -24,10 +21,12 @@ use crate::{
     metrics::Metrics,
     render::{Renderer, WorkerProgram},
     session::Sessions,
-    store::{SqliteStore, StoreError},
+    store::StoreError,
     ticket::Tickets,
     token::{Keyring, KeyringError, Tokens},
 };
+
+pub use self::stores::Stores;
 
 /// How long requests that are under way when all streams have ended may take to finish.
 const FINISH_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
@@ -42,6 +41,14 @@ pub enum ServerError {
         file: std::path::PathBuf,
         /// Why.
         source: StoreError,
+    },
+    /// Redis cannot be reached.
+    #[error("redis {url}: {source}")]
+    Redis {
+        /// Where.
+        url: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Another server runs on the same data.
     #[error("{}: another server is running on this data directory", .0.display())]
@@ -65,15 +72,25 @@ pub enum ServerError {
     Serve(#[from] io::Error),
 }
 
+impl ServerError {
+    fn redis(
+        settings: &RedisSettings,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Redis { url: settings.url.to_string(), source: Box::new(source) }
+    }
+}
+
 /// A server that is ready to serve.
 #[derive(Debug)]
 pub struct Server {
     app: App,
-    store: SqliteStore,
+    stores: Stores,
+    bus: Arc<dyn Bus>,
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
     // Held as long as the server runs; the system lets go of it however that ends.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// The sockets that a server serves on.
@@ -100,37 +117,16 @@ impl Listeners {
     }
 }
 
-/// Opens the store that the configuration names.
-///
-/// # Errors
-/// [`ServerError::Store`].
-pub async fn open_store(config: &Config) -> Result<SqliteStore, ServerError> {
-    let file = config.database_file();
-    SqliteStore::open(&file).await.map_err(|source| ServerError::Store { file, source })
-}
-
-/// Makes sure that one server runs on a data directory: two would not tell each other's
-/// viewers of changes.
-fn lock(config: &Config) -> Result<File, ServerError> {
-    let path = config.data_dir.join("easel.lock");
-    let file = File::create(&path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ServerError::Taken(config.data_dir.clone())),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
-}
-
 /// Opens the keyring of a store and makes it issue and verify tokens.
 ///
 /// # Errors
 /// [`ServerError::Keyring`].
 pub async fn open_tokens(
     config: &Config,
-    store: &SqliteStore,
+    stores: &Stores,
     clock: Arc<dyn Clock>,
 ) -> Result<Tokens, ServerError> {
-    let keyring = Keyring::open(Arc::new(store.clone()), clock.clone(), &config.keys).await?;
+    let keyring = Keyring::open(stores.keyring.clone(), clock.clone(), &config.keys).await?;
     let names = config.token_names.clone();
     Ok(Tokens::new(Arc::new(keyring), names, config.token_lifetimes, clock))
 }
@@ -154,16 +150,17 @@ impl Server {
         clock: Arc<dyn Clock>,
         worker: &WorkerProgram,
     ) -> Result<Self, ServerError> {
-        let store = open_store(&config).await?;
-        let lock = lock(&config)?;
-        let tokens = open_tokens(&config, &store, clock.clone()).await?;
+        let stores = Stores::open(&config).await?;
+        let lock = stores.lock()?;
+        let tokens = open_tokens(&config, &stores, clock.clone()).await?;
         let metrics = Arc::new(Metrics::default());
         let lifecycle = Lifecycle::default();
-        let hub = Hub::new(clock.clone(), metrics.clone());
+        let bus = stores.bus(&lifecycle).await?;
+        let hub = Hub::new(bus.clone(), clock.clone(), metrics.clone());
         let renderer =
             Renderer::new(config.render, worker, &lifecycle, clock.clone(), metrics.clone());
         let sessions = Sessions::new(
-            Arc::new(store.clone()),
+            stores.sessions.clone(),
             hub.clone(),
             renderer,
             clock.clone(),
@@ -179,17 +176,18 @@ impl Server {
                 config.limits.connections.per_node
             );
         }
-        let limits = Arc::new(Limits::new(&config.limits, &clock, metrics.clone()));
+        let rates = stores.rates(&config.limits, &clock);
+        let limits = Arc::new(Limits::new(&config.limits, rates, &clock, metrics.clone()));
         let (tokens, config) = (Arc::new(tokens), Arc::new(config));
         let tickets = Tickets::new(
-            Arc::new(store.clone()),
+            stores.tickets.clone(),
             tokens.clone(),
             clock.clone(),
             config.tickets_per_user,
         );
         let reference = Arc::new(Reference::new(&config)?);
         let app = App { sessions, tokens, tickets, hub, limits, metrics, config, reference };
-        Ok(Self { app, store, clock, lifecycle, _lock: lock })
+        Ok(Self { app, stores, bus, clock, lifecycle, _lock: lock })
     }
 
     /// Serves until `stop` resolves, then ends streams one by one and returns when all is
@@ -207,6 +205,7 @@ impl Server {
         self.announce(&listeners)?;
         self.lifecycle.spawn(self.app.hub.clone().beat(config.heartbeat));
         self.lifecycle.spawn(self.app.sessions.clone().expire());
+        self.lifecycle.spawn(self.app.sessions.clone().follow());
         self.lifecycle.spawn(self.app.tickets.clone().expire());
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         let finish = CancellationToken::new();
@@ -236,7 +235,8 @@ impl Server {
             }
         }
         self.lifecycle.stop().await;
-        self.store.close().await;
+        self.bus.close().await;
+        self.stores.close().await;
         tracing::info!("stopped");
         Ok(())
     }
@@ -258,7 +258,6 @@ impl Server {
             Minting::Open => "open (anyone who can reach this server can sign in as anyone)",
             Minting::Accounts => "accounts",
         };
-        let file = config.database_file();
         if config.keys.master.is_none() && !config.listen.ip().is_loopback() {
             tracing::warn!(
                 "private keys lie in the store as they are: set EASEL_MASTER_KEY, such as from \
@@ -266,8 +265,8 @@ impl Server {
             );
         }
         tracing::info!(
-            "ready on http://{public} (ops http://{ops}), store sqlite {}, minting {minting}",
-            file.display()
+            "ready on http://{public} (ops http://{ops}), store {}, minting {minting}",
+            self.stores
         );
         Ok(())
     }

@@ -1,0 +1,106 @@
+//! What other nodes do to sessions that are watched here.
+//!
+//! Frames are shown as they come. Whatever may have been missed is looked up in the store, and
+//! every so often all of it is: a subscription that was lost without a word does not leave
+//! viewers behind for longer.
+
+use std::{sync::Arc, time::Duration};
+
+use common::SessionAddress;
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc;
+
+use super::{SessionError, Sessions};
+use crate::{
+    bus::{Heard, News},
+    encode::EndReason,
+};
+
+/// How often everything that is watched is compared with the store.
+const COMPARE_EVERY: Duration = Duration::from_secs(10);
+
+/// How long to wait when the store does not answer.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+/// Sessions that are looked up side by side.
+const SIDE_BY_SIDE: usize = 32;
+
+/// Sessions that may differ from what is shown, and what it means if they are not there.
+type Doubt = (SessionAddress, EndReason);
+
+impl Sessions {
+    /// Follows the other nodes. Runs until it is dropped.
+    pub async fn follow(self: Arc<Self>) {
+        let (doubts, doubtful) = mpsc::unbounded_channel();
+        tokio::join!(self.hear(&doubts), self.compare(), self.look_up(doubtful));
+    }
+
+    async fn hear(&self, doubts: &mpsc::UnboundedSender<Doubt>) {
+        let doubt = |address, reason| {
+            // Whoever looks them up ends with this task.
+            let _ = doubts.send((address, reason));
+        };
+        loop {
+            match self.hub.hear().await {
+                Heard::News(address, News::Frame(frame, visibility)) => {
+                    self.hub.show(&address, &frame, visibility);
+                }
+                // It may be of an earlier life of that name.
+                Heard::News(address, News::Ended(reason)) => doubt(address, reason),
+                Heard::Gap(Some(address)) => doubt(address, EndReason::Expired),
+                Heard::Gap(None) => {
+                    for address in self.hub.watched() {
+                        doubt(address, EndReason::Expired);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look_up(&self, mut doubtful: mpsc::UnboundedReceiver<Doubt>) {
+        let mut some = Vec::new();
+        while doubtful.recv_many(&mut some, SIDE_BY_SIDE).await > 0 {
+            let look_ups = stream::iter(some.drain(..)).map(|(address, reason)| async move {
+                while let Err(error) = self.look_again(&address, reason).await {
+                    tracing::debug!(%error, "a session that is watched cannot be read");
+                    self.clock.sleep(TRY_AGAIN_AFTER).await;
+                }
+            });
+            look_ups.buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
+        }
+    }
+
+    async fn compare(&self) {
+        loop {
+            self.clock.sleep(COMPARE_EVERY).await;
+            let comparisons = stream::iter(self.hub.watched()).map(|address| async move {
+                // What cannot be read now is compared the next time.
+                if let Ok(true) = self.look_again(&address, EndReason::Expired).await {
+                    self.hub.listen_anew(&address);
+                }
+            });
+            comparisons.buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
+        }
+    }
+
+    /// Shows what the store says of a session, or that it has ended. Says whether there was
+    /// something new.
+    pub(super) async fn look_again(
+        &self,
+        address: &SessionAddress,
+        reason: EndReason,
+    ) -> Result<bool, SessionError> {
+        let _turn = self.turns.take(address).await;
+        match self.get(address).await {
+            Ok(session) => {
+                let visibility = session.drawing.visibility;
+                Ok(self.hub.show(address, &session.frame(), visibility))
+            }
+            Err(SessionError::NotFound) => {
+                self.hub.end(address, reason);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
