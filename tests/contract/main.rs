@@ -186,6 +186,8 @@ macro_rules! keeps_every_promise {
             usage_survives,
             networks_have_a_share_of_what_is_public,
             all_together_have_an_end,
+            a_growth_that_is_refused_changes_nothing,
+            a_session_that_lives_longer_keeps_its_room,
         }
         keeps! { $backend, $lists, crate::lists:
             a_list_is_of_one_owner_and_has_the_newest_first,

@@ -299,3 +299,39 @@ pub(crate) async fn all_together_have_an_end<B: Backend>() {
     let next = Drawing { expires_at: late + HOUR, ..small };
     creates(&*stores[1], "bob/s", &next, bytes(50), late).await.unwrap();
 }
+
+pub(crate) async fn a_growth_that_is_refused_changes_nothing<B: Backend>() {
+    let backend = B::start().await;
+    let store = backend.open().await;
+    let quotas = Quotas { all: Quota { bytes: 150, ..BOUNDLESS }, ..UNLIMITED };
+    let place = at("alice/a");
+    let first = creates(&*store, "alice/a", &sized(100, HOUR), quotas, noon()).await.unwrap();
+    let grown = store.update(&place, first, &sized(200, 2 * HOUR), &quotas, noon()).await.unwrap();
+    assert_eq!(grown, Update::Full(Full::Bytes(Space::All)));
+    assert_eq!(store.get(&place, noon()).await.unwrap().unwrap().revision, first);
+    let late = Revision { seq: 9, ..first };
+    let stale = store.update(&place, late, &sized(140, 2 * HOUR), &quotas, noon()).await.unwrap();
+    assert_eq!(stale, Update::Stale);
+    // Its room is given back with it, whatever was wished for meanwhile.
+    assert_eq!(store.delete(&place, None, noon()).await.unwrap(), Deletion::Done);
+    creates(&*store, "bob/b", &sized(150, HOUR), quotas, noon()).await.unwrap();
+}
+
+pub(crate) async fn a_session_that_lives_longer_keeps_its_room<B: Backend>() {
+    let backend = B::start().await;
+    let store = backend.open().await;
+    let quotas = Quotas { all: Quota { sessions: 1, bytes: 100 }, ..UNLIMITED };
+    let place = at("alice/a");
+    let first = creates(&*store, "alice/a", &sized(100, HOUR), quotas, noon()).await.unwrap();
+    let longer = store.update(&place, first, &sized(100, 2 * HOUR), &quotas, noon()).await.unwrap();
+    assert!(matches!(longer, Update::Done(_)), "{longer:?}");
+    let later = noon() + HOUR;
+    assert_eq!(store.take_expired(later).await.unwrap(), []);
+    let next = sized(50, 2 * HOUR);
+    let full = Err(Full::Sessions(Space::All));
+    assert_eq!(creates(&*store, "bob/b", &next, quotas, later).await, full);
+    let end = noon() + 2 * HOUR;
+    assert_eq!(store.take_expired(end).await.unwrap(), [place]);
+    let last = Drawing { expires_at: end + HOUR, ..next };
+    creates(&*store, "bob/b", &last, quotas, end).await.unwrap();
+}

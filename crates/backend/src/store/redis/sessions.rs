@@ -42,6 +42,8 @@ enum Room {
 enum Asking {
     Create,
     Grow,
+    /// It ends at another time by now.
+    Move,
     /// Whatever it comes to: it is so already.
     Settle,
 }
@@ -91,9 +93,10 @@ impl SessionStore for RedisStore {
         };
         match (creation, known) {
             (Creation::Created(_), true) => {
-                self.ask(Asking::Settle, address, bytes, end, creator, quotas, now).await?;
+                let settled = self.ask(Asking::Settle, address, bytes, end, creator, quotas, now);
+                told(settled.await);
             }
-            (Creation::Taken | Creation::Full(_), false) => self.release(address, end).await?,
+            (Creation::Taken | Creation::Full(_), false) => told(self.release(address, end).await),
             _ => {}
         }
         Ok(creation)
@@ -152,7 +155,7 @@ impl SessionStore for RedisStore {
             match words(&said)[..] {
                 ["done"] => return Ok(Update::Done(next)),
                 ["moved", reserved] => {
-                    self.moved(address, number(reserved)?, end, now).await?;
+                    told(self.moved(address, number(reserved)?, end, now).await);
                     return Ok(Update::Done(next));
                 }
                 ["gone"] => return Ok(Update::Gone),
@@ -186,7 +189,7 @@ impl SessionStore for RedisStore {
             run(&self.redis, &self.scripts.delete, keys, args).await.map_err(unavailable)?;
         match words(&said)[..] {
             ["done", end] => {
-                self.release(address, moment(end)?).await?;
+                told(self.release(address, moment(end)?).await);
                 Ok(Deletion::Done)
             }
             ["gone"] => Ok(Deletion::Gone),
@@ -222,7 +225,10 @@ impl SessionStore for RedisStore {
                 .map_err(unavailable)?;
         let expired = stream::iter(due).map(|address| self.expire(address, now));
         let expired: Vec<_> = expired.buffered(SIDE_BY_SIDE).collect().await;
-        expired.into_iter().filter_map(Result::transpose).collect()
+        // Those that could be removed have to be told of, whatever became of the others.
+        let log =
+            |error: &StoreError| tracing::warn!(%error, "an expired session stays for a while");
+        Ok(expired.into_iter().filter_map(|one| one.inspect_err(log).ok().flatten()).collect())
     }
 }
 
@@ -242,6 +248,7 @@ impl RedisStore {
         let what = match asking {
             Asking::Create => "create",
             Asking::Grow => "grow",
+            Asking::Move => "move",
             Asking::Settle => "settle",
         };
         let mut args: Vec<Value> = vec![
@@ -318,7 +325,15 @@ impl RedisStore {
         end: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        self.ask(Asking::Grow, address, bytes, end, None, &UNBOUNDED, now).await.map(|_| ())
+        self.ask(Asking::Move, address, bytes, end, None, &UNBOUNDED, now).await.map(|_| ())
+    }
+}
+
+/// What is decided is decided: an index that has not heard of it is put right when the session
+/// ends.
+fn told<T>(outcome: Result<T, StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "the index of sessions is behind");
     }
 }
 

@@ -5,7 +5,7 @@ local owned = #KEYS > 1
 local function forget(id)
   if not owned then return end
   local size = redis.call('HGET', KEYS[4], id)
-  if size then redis.call('HINCRBY', KEYS[4], '*', -size) end
+  if size then redis.call('HINCRBY', KEYS[4], '*', 0 - size) end
   redis.call('HDEL', KEYS[4], id)
   redis.call('ZREM', KEYS[3], id)
   redis.call('ZREM', KEYS[2], id)

@@ -12,7 +12,7 @@ local function take(address)
     if network then spaces[3] = '@' .. network end
   end
   for _, space in ipairs(spaces) do
-    redis.call('HINCRBY', usage, space .. ':bytes', -(size or 0))
+    redis.call('HINCRBY', usage, space .. ':bytes', 0 - (size or 0))
     if redis.call('HINCRBY', usage, space .. ':sessions', -1) <= 0 then
       redis.call('HDEL', usage, space .. ':sessions', space .. ':bytes')
     end

@@ -1,5 +1,5 @@
 -- Makes room for a session among all: KEYS are those of the index, and the last epoch.
--- ARGV: create|grow|settle, address, bytes, end, now, network, then for the network, what is
+-- ARGV: create|grow|move|settle, address, bytes, end, now, network, then for the network, what is
 -- public, and all: most sessions and most bytes.
 -- Returns { epoch, room|known|full, space, sessions|bytes }.
 local ends, sizes, creators, usage, epochs = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -18,15 +18,17 @@ end
 
 local function add(of, network, count, size)
   for _, space in ipairs(spaces(of, network)) do
-    redis.call('HINCRBY', usage, space .. ':sessions', count)
     redis.call('HINCRBY', usage, space .. ':bytes', size)
+    if redis.call('HINCRBY', usage, space .. ':sessions', count) <= 0 then
+      redis.call('HDEL', usage, space .. ':sessions', space .. ':bytes')
+    end
   end
 end
 
 local function forget(of)
   local size = redis.call('HGET', sizes, of)
   if size then
-    add(of, redis.call('HGET', creators, of), -1, -size)
+    add(of, redis.call('HGET', creators, of), -1, 0 - size)
     redis.call('HDEL', sizes, of)
     redis.call('HDEL', creators, of)
     redis.call('ZREM', ends, of)
@@ -60,16 +62,19 @@ if what == 'create' then
   redis.call('SET', epochs, epoch)
   if living then return { epoch, 'known' } end
 end
-if what ~= 'grow' then
+if what == 'create' or what == 'settle' then
   forget(address)
   before, network = false, creator ~= '' and creator
   if network then redis.call('HSET', creators, address, network) end
 end
+-- Of two that grow at once, the larger needs the room.
+if before then bytes = math.max(bytes, tonumber(before)) end
 local sessions, growth = before and 0 or 1, bytes - (before or 0)
 add(address, network, sessions, growth)
-redis.call('HSET', sizes, address, ARGV[3])
-redis.call('ZADD', ends, stop, address)
-if what == 'settle' then return { epoch, 'room' } end
+redis.call('HSET', sizes, address, string.format('%.0f', bytes))
+-- Who only grows ends as before, until it is known that it does not.
+if what ~= 'grow' or not before then redis.call('ZADD', ends, stop, address) end
+if what == 'settle' or what == 'move' then return { epoch, 'room' } end
 
 local most = { ['*'] = 11, [''] = 9 }
 for _, space in ipairs(spaces(address, network)) do
@@ -78,7 +83,7 @@ for _, space in ipairs(spaces(address, network)) do
   local kind = full(space, enough, tonumber(ARGV[at + 1]))
   if kind then
     if before then
-      add(address, network, 0, -growth)
+      add(address, network, 0, 0 - growth)
       redis.call('HSET', sizes, address, before)
     else
       forget(address)
