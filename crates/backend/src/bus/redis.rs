@@ -9,7 +9,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,7 @@ use fred::{
     interfaces::{ClientLike, EventInterface, PubsubInterface},
     types::Message,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast, mpsc, watch};
 
 use super::{Bus, BusError, Following, Heard, News};
@@ -73,8 +76,12 @@ impl RedisBus {
         let own = RedisConnection::open(url, prefix).await.map_err(unavailable)?;
         let ear = Ear { client: own.client, sharded: own.is_cluster };
         let (missed, gaps) = mpsc::unbounded_channel();
-        let followed =
-            Arc::new(Followed { missed, channels: Mutex::default(), changed: Notify::new() });
+        let followed = Arc::new(Followed {
+            missed,
+            channels: Mutex::default(),
+            doubts: AtomicU64::new(0),
+            changed: Notify::new(),
+        });
         let heard = AsyncMutex::new(Incoming { messages: ear.client.message_rx(), gaps });
         lifecycle.spawn(ear.clone().listen(followed.clone()));
         lifecycle.spawn(ear.clone().notice_losses(followed.clone()));
@@ -86,7 +93,7 @@ impl RedisBus {
 #[async_trait]
 impl Bus for RedisBus {
     async fn tell(&self, address: &SessionAddress, news: &News) -> Result<(), BusError> {
-        let (channel, news) = (self.redis.names.session(address), news.written());
+        let (channel, news) = (self.redis.channel(address), news.written());
         let client = &self.redis.client;
         let told = async {
             match self.redis.is_cluster {
@@ -98,7 +105,7 @@ impl Bus for RedisBus {
     }
 
     fn follow(&self, address: &SessionAddress) -> Box<dyn Following> {
-        let name = self.redis.names.session(address);
+        let name = self.redis.channel(address);
         let listens = self.followed.follow(&name, address);
         Box::new(Follower { name, listens, followed: self.followed.clone() })
     }
@@ -126,7 +133,8 @@ impl Bus for RedisBus {
     }
 
     fn renew(&self, address: &SessionAddress) {
-        self.followed.doubt(|name| *name == self.redis.names.session(address));
+        let renewed = self.redis.channel(address);
+        self.followed.doubt(|name| *name == renewed);
     }
 
     async fn close(&self) {
@@ -155,46 +163,62 @@ impl Ear {
     /// Keeps Redis told what to listen to. Runs until it is dropped.
     async fn listen(self, followed: Arc<Followed>) {
         loop {
-            let (begin, end) = followed.to_tell();
+            let ToTell { begin, end, doubts } = followed.to_tell();
             if begin.is_empty() && end.is_empty() {
                 followed.changed.notified().await;
                 continue;
             }
-            let told = async {
-                if !end.is_empty() {
-                    self.end(&end).await?;
-                    followed.ended(&end);
-                }
-                if !begin.is_empty() {
-                    self.begin(&begin).await?;
-                    followed.began(&begin);
-                }
-                Ok::<_, Error>(())
-            };
-            if let Err(error) = told.await {
-                tracing::debug!(%error, "Redis does not listen");
+            let (began, ended) = (self.begin(&begin).await, self.end(&end).await);
+            followed.began(&began, doubts);
+            followed.ended(&ended);
+            if began.len() + ended.len() < begin.len() + end.len() {
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }
         }
     }
 
-    async fn begin(&self, names: &[String]) -> Result<(), Error> {
+    /// Listens to channels; says which of them Redis has confirmed.
+    async fn begin(&self, names: &[String]) -> Vec<String> {
         match self.sharded {
             true => {
                 let each = names.iter().map(|name| self.client.ssubscribe(name.as_str()));
-                try_join_all(each).await.map(|_| ())
+                done(names, each).await
             }
-            false => self.client.subscribe(names.to_vec()).await,
+            false => self.at_once(names, self.client.subscribe(names.to_vec())).await,
         }
     }
 
-    async fn end(&self, names: &[String]) -> Result<(), Error> {
+    /// Listens to channels no more; says which of them Redis has let go.
+    async fn end(&self, names: &[String]) -> Vec<String> {
         match self.sharded {
             true => {
                 let each = names.iter().map(|name| self.client.sunsubscribe(name.as_str()));
-                try_join_all(each).await.map(|_| ())
+                done(names, each).await
             }
-            false => self.client.unsubscribe(names.to_vec()).await,
+            false => self.at_once(names, self.client.unsubscribe(names.to_vec())).await,
+        }
+    }
+
+    /// A command for all channels. Its answer is not waited for by the library, so that of a
+    /// ping after it is: answers come in order.
+    async fn at_once(
+        &self,
+        names: &[String],
+        asked: impl Future<Output = Result<(), Error>>,
+    ) -> Vec<String> {
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let told = async {
+            asked.await?;
+            self.client.ping::<String>(None).await
+        };
+        match told.await {
+            Ok(_) => names.to_vec(),
+            Err(error) => {
+                tracing::debug!(%error, "Redis does not listen");
+                Vec::new()
+            }
         }
     }
 
@@ -218,10 +242,29 @@ impl Ear {
     }
 }
 
+/// Those for which a command succeeds: of a cluster, some servers may be silent.
+async fn done(
+    names: &[String],
+    asked: impl Iterator<Item = impl Future<Output = Result<(), Error>>>,
+) -> Vec<String> {
+    let answers = join_all(asked).await;
+    let fine = names.iter().zip(answers).filter(|(_, answer)| answer.is_ok());
+    fine.map(|(name, _)| name.clone()).collect()
+}
+
+/// What Redis has to be told.
+struct ToTell {
+    begin: Vec<String>,
+    end: Vec<String>,
+    /// How often all that was confirmed had become doubtful by then.
+    doubts: u64,
+}
+
 /// What is followed, by the name of its channel.
 #[derive(Debug)]
 struct Followed {
     channels: Mutex<HashMap<String, Channel>>,
+    doubts: AtomicU64,
     changed: Notify,
     missed: mpsc::UnboundedSender<SessionAddress>,
 }
@@ -268,20 +311,29 @@ impl Followed {
     }
 
     /// Channels that Redis has yet to begin with, and to end.
-    fn to_tell(&self) -> (Vec<String>, Vec<String>) {
-        let channels = self.channels();
-        let some = |wanted: fn(&Channel) -> bool| {
+    fn to_tell(&self) -> ToTell {
+        let mut channels = self.channels();
+        let some = |wanted: fn(&Channel) -> bool| -> Vec<String> {
             let some = channels.iter().filter(|(_, channel)| wanted(channel));
             some.map(|(name, _)| name.clone()).take(BATCH).collect()
         };
-        (
-            some(|channel| channel.followers > 0 && !*channel.listens.borrow()),
-            some(|channel| channel.followers == 0),
-        )
+        let begin = some(|channel| channel.followers > 0 && !*channel.listens.borrow());
+        let end = some(|channel| channel.followers == 0);
+        // Whether Redis lets go of them or not, they are not heard from now on.
+        for name in &end {
+            if let Some(channel) = channels.get_mut(name) {
+                channel.missed |= channel.listens.send_replace(false);
+            }
+        }
+        ToTell { begin, end, doubts: self.doubts.load(Ordering::Relaxed) }
     }
 
-    fn began(&self, names: &[String]) {
+    /// Redis has confirmed these, unless the connection was lost since it was told.
+    fn began(&self, names: &[String], doubts: u64) {
         let mut channels = self.channels();
+        if self.doubts.load(Ordering::Relaxed) != doubts {
+            return;
+        }
         for name in names {
             if let Some(channel) = channels.get_mut(name) {
                 channel.listens.send_replace(true);
@@ -296,21 +348,21 @@ impl Followed {
     fn ended(&self, names: &[String]) {
         let mut channels = self.channels();
         for name in names {
-            if let Some(channel) = channels.get_mut(name) {
-                // Someone may have come back meanwhile: then it is begun anew.
-                channel.missed |= channel.listens.send_replace(false);
-                if channel.followers == 0 {
-                    channels.remove(name);
-                }
+            // Someone may have come back meanwhile: then it is begun anew.
+            if channels.get(name).is_some_and(|channel| channel.followers == 0) {
+                channels.remove(name);
             }
         }
     }
 
     /// These may have missed something.
     fn doubt(&self, which: impl Fn(&String) -> bool) {
-        for (_, channel) in self.channels().iter_mut().filter(|(name, _)| which(name)) {
+        let mut channels = self.channels();
+        self.doubts.fetch_add(1, Ordering::Relaxed);
+        for (_, channel) in channels.iter_mut().filter(|(name, _)| which(name)) {
             channel.missed |= channel.listens.send_replace(false);
         }
+        drop(channels);
         self.changed.notify_one();
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use common::SessionAddress;
 use fred::{
     clients::{Client, WithOptions},
     error::{Error, ErrorKind},
@@ -107,6 +108,7 @@ pub struct RedisConnection {
     pub(crate) client: Client,
     pub(crate) names: Names,
     pub(crate) is_cluster: bool,
+    database: u8,
     /// Until when nobody asks, because nobody answered.
     spared: Arc<Mutex<Option<Instant>>>,
 }
@@ -130,7 +132,19 @@ impl RedisConnection {
             Err(_) => return Err(Error::new(ErrorKind::Timeout, "no answer")),
         };
         let spared = Arc::default();
-        Ok(Self { client, names: Names::new(prefix, is_cluster), is_cluster, spared })
+        let names = Names::new(prefix, is_cluster);
+        let database = url.0.database.unwrap_or(0);
+        Ok(Self { client, names, is_cluster, database, spared })
+    }
+
+    /// The channel of a session's news: its key, and the number of the database, which channels
+    /// know nothing of.
+    pub(crate) fn channel(&self, address: &SessionAddress) -> String {
+        let name = self.names.session(address);
+        match self.database {
+            0 => name,
+            database => format!("{name}@{database}"),
+        }
     }
 
     /// Awaits an answer, unless nobody answered just now: then whoever asks is told at once, and
@@ -139,7 +153,8 @@ impl RedisConnection {
         &self,
         asked: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        if self.spared().is_some_and(|until| Instant::now() < until) {
+        // One of a cluster's servers may be silent while the others answer.
+        if !self.is_cluster && self.spared().is_some_and(|until| Instant::now() < until) {
             return Err(Error::new(ErrorKind::IO, "it has not answered just now"));
         }
         let answer = asked.await;
