@@ -210,9 +210,15 @@ impl Raw {
     }
 }
 
+/// Whether a value could be a URL with a password, wherever it stands there.
+fn may_have_a_password(value: &str) -> bool {
+    value.contains('@') || value.to_ascii_lowercase().contains("password")
+}
+
 fn bad(key: &'static str, value: &str, source: &Source, fix: String) -> ConfigError {
     // What could be a secret, or a URL with a password in it, would end up in a log.
-    let hidden = Setting::of(key).is_some_and(|setting| setting.secret) || value.contains('@');
+    let hidden =
+        Setting::of(key).is_some_and(|setting| setting.secret) || may_have_a_password(value);
     let value = if hidden { "…" } else { value }.to_owned();
     ConfigError::BadValue { key, value, source_of_value: source.clone(), fix }
 }
@@ -421,7 +427,9 @@ impl fmt::Display for Effective<'_> {
                     continue;
                 }
                 // With a password in it, a URL is a secret.
-                (key, Some((value, source))) if key.ends_with("url") && value.contains('@') => {
+                (key, Some((value, source)))
+                    if key.ends_with("url") && may_have_a_password(value) =>
+                {
                     writeln!(
                         f,
                         "# {key} is set ({source}) and has a password, so it is not shown"
