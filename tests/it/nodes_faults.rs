@@ -6,7 +6,8 @@ use std::time::Duration;
 use common::api::ErrorCode;
 use serde_json::json;
 use tests::{
-    LABEL, Node, Picture, Process, Redis, RedisCluster, RedisSentinel, Setup, Viewer, Wire, wait,
+    LABEL, Node, Picture, Process, Redis, RedisCluster, RedisSentinel, Setup, Viewer, Wire,
+    still_clock, wait,
 };
 
 use crate::nodes::over;
@@ -221,4 +222,22 @@ async fn a_redis_that_forgets_is_warned_about() {
     let log = server.running().log();
     assert!(log.contains("maxmemory-policy allkeys-lru"), "{log}");
     assert!(log.contains("store redis redis://127.0.0.1"), "{log}");
+}
+
+/// As after a failover to a replica that was behind.
+#[tokio::test]
+async fn a_store_that_forgot_what_it_acknowledged_is_what_viewers_come_back_to() {
+    let redis = Redis::start().await;
+    let clock = still_clock();
+    let mut scene = scene(over(&redis.url()).clock(&clock)).await;
+    let key = "user:alice:session:chart";
+    let before = redis.command(&["HGET", key, "svg"]).await;
+    scene.owner.puts("chart", json!({ "value": "lost" })).await;
+    scene.viewer.sees("lost").await;
+    scene.picture.sees("lost").await;
+    redis.command(&["HSET", key, "seq", "1", "svg", &before]).await;
+    let end = wait::as_time_passes(&clock, scene.viewer.sees_end()).await;
+    assert_eq!(end, "draining", "whoever hears that comes back");
+    scene.picture.sees_end().await;
+    scene.node.viewer("alice/chart").await.sees("first").await;
 }

@@ -143,6 +143,14 @@ impl Hub {
         self.bus.renew(address);
     }
 
+    /// What is shown of a session here.
+    pub fn shown(&self, address: &SessionAddress) -> Option<Frame> {
+        match &*self.room(address)?.scene.borrow() {
+            Scene::Live(frame) => Some(frame.frame().clone()),
+            Scene::Empty | Scene::Ended(_) => None,
+        }
+    }
+
     /// The sessions that are watched here.
     pub fn watched(&self) -> Vec<SessionAddress> {
         self.rooms.iter().map(|room| room.key().clone()).collect()

@@ -4,9 +4,9 @@
 //! every so often all of it is: a subscription that was lost without a word does not leave
 //! viewers behind for longer.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, future::ready, sync::Arc, time::Duration};
 
-use common::SessionAddress;
+use common::{Frame, SessionAddress};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
@@ -14,6 +14,7 @@ use super::{SessionError, Sessions};
 use crate::{
     bus::{Heard, News},
     encode::EndReason,
+    store::StoredSession,
 };
 
 /// How often everything that is watched is compared with the store.
@@ -58,15 +59,31 @@ impl Sessions {
     }
 
     async fn look_up(&self, mut doubtful: mpsc::UnboundedReceiver<Doubt>) {
-        let mut some = Vec::new();
-        while doubtful.recv_many(&mut some, SIDE_BY_SIDE).await > 0 {
-            let look_ups = stream::iter(some.drain(..)).map(|(address, reason)| async move {
-                while let Err(error) = self.look_again(&address, reason).await {
-                    tracing::debug!(%error, "a session that is watched cannot be read");
-                    self.clock.sleep(TRY_AGAIN_AFTER).await;
-                }
+        let mut pending = HashMap::new();
+        loop {
+            if pending.is_empty() {
+                let Some((address, reason)) = doubtful.recv().await else { return };
+                pending.insert(address, reason);
+            }
+            while let Ok((address, reason)) = doubtful.try_recv() {
+                pending.insert(address, reason);
+            }
+            let look_ups = stream::iter(pending.drain()).map(|(address, reason)| async move {
+                let looked = self.look_again(&address, reason).await;
+                looked.err().map(|error| (address, reason, error))
             });
-            look_ups.buffer_unordered(SIDE_BY_SIDE).collect::<()>().await;
+            let failed: Vec<_> =
+                look_ups.buffer_unordered(SIDE_BY_SIDE).filter_map(ready).collect().await;
+            if failed.is_empty() {
+                continue;
+            }
+            self.clock.sleep(TRY_AGAIN_AFTER).await;
+            for (address, reason, error) in failed {
+                tracing::debug!(%error, "a session that is watched cannot be read");
+                if self.hub.viewers(&address) > 0 {
+                    pending.insert(address, reason);
+                }
+            }
         }
     }
 
@@ -94,7 +111,13 @@ impl Sessions {
         match self.get(address).await {
             Ok(session) => {
                 let visibility = session.drawing.visibility;
-                Ok(self.hub.show(address, &session.frame(), visibility))
+                let is_news = self.hub.show(address, &session.frame(), visibility);
+                if !is_news && self.has_been_rolled_back(&session).await? {
+                    // Nobody goes backwards within a stream: whoever comes back sees it.
+                    tracing::warn!(%address, "the store has forgotten what was acknowledged");
+                    self.hub.end(address, EndReason::Draining);
+                }
+                Ok(is_news)
             }
             Err(SessionError::NotFound) => {
                 self.hub.end(address, reason);
@@ -102,5 +125,21 @@ impl Sessions {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether more is shown than the store knows, as after a failover to a replica that was
+    /// behind. What is shown was stored before: a look into the store after one at the screen
+    /// sees as much, or it was lost.
+    async fn has_been_rolled_back(&self, stored: &StoredSession) -> Result<bool, SessionError> {
+        let differs = |session: &StoredSession, frame: &Frame| {
+            frame.revision.epoch == session.revision.epoch
+                && (frame.revision > session.revision
+                    || (frame.revision == session.revision && frame.svg != session.drawing.svg))
+        };
+        let Some(shown) = self.hub.shown(&stored.address).filter(|shown| differs(stored, shown))
+        else {
+            return Ok(false);
+        };
+        Ok(differs(&self.get(&stored.address).await?, &shown))
     }
 }

@@ -366,8 +366,8 @@ impl Sessions {
         let shown = match self.get(address).await {
             Ok(session) => Shown::from(session),
             Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
-            // Nobody can change a session now, so what is shown here is what it is.
-            Err(SessionError::Store(error)) => match viewer.shown() {
+            // What is shown here is what was stored when it was last heard of.
+            Err(SessionError::Store(error @ StoreError::Unavailable(_))) => match viewer.shown() {
                 Some(frame) => Shown {
                     address: address.clone(),
                     frame: frame.frame().clone(),
