@@ -110,6 +110,7 @@ async fn the_quickstart_works_to_the_letter() {
     let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
     assert!(String::from_utf8(read("load.svg")).unwrap().contains("Hello, Ada!"));
     assert!(read("load.png").starts_with(b"\x89PNG"));
+    assert!(String::from_utf8(read("both.svg")).unwrap().contains("64"));
     let page = String::from_utf8(read("load.html")).unwrap();
     assert!(page.contains(&format!("<img src='{}/stream/alice/load'", server.door.base())));
 
