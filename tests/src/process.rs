@@ -173,6 +173,19 @@ impl Running {
         self.stderr.0.borrow().0.clone()
     }
 
+    /// What the program holds of memory for itself, in bytes: pages that are
+    /// shared count in part (PSS).
+    ///
+    /// # Panics
+    /// When the system does not say.
+    pub fn memory(&self) -> u64 {
+        let rollup = format!("/proc/{}/smaps_rollup", self.child.id());
+        let rollup = std::fs::read_to_string(rollup).expect("a process of ours");
+        let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("its PSS");
+        let kilobytes: u64 = pss.trim().trim_end_matches(" kB").parse().expect("a number");
+        kilobytes * 1024
+    }
+
     /// Sends a signal by its name, such as TERM.
     ///
     /// # Panics
