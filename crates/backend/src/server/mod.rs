@@ -205,7 +205,9 @@ impl Server {
         self.announce(&listeners)?;
         self.lifecycle.spawn(self.app.hub.clone().beat(config.heartbeat));
         self.lifecycle.spawn(self.app.sessions.clone().expire());
-        self.lifecycle.spawn(self.app.sessions.clone().follow());
+        if self.stores.are_shared() {
+            self.lifecycle.spawn(self.app.sessions.clone().follow());
+        }
         self.lifecycle.spawn(self.app.tickets.clone().expire());
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         let finish = CancellationToken::new();

@@ -100,6 +100,11 @@ impl Stores {
         })
     }
 
+    /// Whether other nodes may change what is in them.
+    pub(super) fn are_shared(&self) -> bool {
+        matches!(self.kind, Kind::Shared { .. })
+    }
+
     /// Counts rates over whoever shares these stores.
     pub(super) fn rates(&self, limits: &LimitSettings, clock: &Arc<dyn Clock>) -> Box<dyn Rates> {
         match &self.kind {
