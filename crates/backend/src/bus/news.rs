@@ -19,11 +19,7 @@ impl News {
     pub fn written(&self) -> String {
         match self {
             Self::Frame(Frame { revision, svg }, visibility) => {
-                let visibility = match visibility {
-                    Visibility::Public => "public",
-                    Visibility::Private => "private",
-                };
-                format!("frame {revision} {visibility}\n{svg}")
+                format!("frame {revision} {}\n{svg}", visibility.as_str())
             }
             Self::Ended(reason) => format!("ended {}\n", reason.as_str()),
         }
@@ -36,11 +32,7 @@ impl News {
         match words[..] {
             ["frame", revision, visibility] => {
                 let revision: Revision = revision.parse().ok()?;
-                let visibility = match visibility {
-                    "public" => Visibility::Public,
-                    "private" => Visibility::Private,
-                    _ => return None,
-                };
+                let visibility = Visibility::of(visibility)?;
                 Some(Self::Frame(Frame { revision, svg: svg.into() }, visibility))
             }
             ["ended", reason] => EndReason::of(reason).map(Self::Ended),

@@ -17,6 +17,21 @@ pub enum Visibility {
     Private,
 }
 
+impl Visibility {
+    /// The word for it, on the wire and in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+        }
+    }
+
+    /// What a word stands for.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Public, Self::Private].into_iter().find(|visibility| visibility.as_str() == word)
+    }
+}
+
 /// What one sends to create a session.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -77,7 +77,7 @@ impl SessionStore for RedisStore {
             (&*drawing.template).into(),
             args_text.into(),
             (&*drawing.svg).into(),
-            visibility_word(drawing.visibility).into(),
+            drawing.visibility.as_str().into(),
             micros(end).into(),
             bytes.to_string().into(),
         ];
@@ -143,7 +143,7 @@ impl SessionStore for RedisStore {
                 (&*drawing.template).into(),
                 args_text.as_str().into(),
                 (&*drawing.svg).into(),
-                visibility_word(drawing.visibility).into(),
+                drawing.visibility.as_str().into(),
                 micros(end).into(),
                 bytes.to_string().into(),
                 expected.seq.to_string().into(),
@@ -378,19 +378,8 @@ pub(super) fn moment(text: &str) -> Result<OffsetDateTime, StoreError> {
         .map_err(|_| StoreError::Corrupt("time"))
 }
 
-fn visibility_word(visibility: Visibility) -> &'static str {
-    match visibility {
-        Visibility::Public => "public",
-        Visibility::Private => "private",
-    }
-}
-
 fn visibility(word: &str) -> Result<Visibility, StoreError> {
-    match word {
-        "public" => Ok(Visibility::Public),
-        "private" => Ok(Visibility::Private),
-        _ => Err(StoreError::Corrupt("visibility")),
-    }
+    Visibility::of(word).ok_or(StoreError::Corrupt("visibility"))
 }
 
 fn revision(epoch: &str, seq: &str) -> Result<Revision, StoreError> {

@@ -139,7 +139,7 @@ impl SessionStore for SqliteStore {
         .bind(&*drawing.template)
         .bind(&args)
         .bind(&*drawing.svg)
-        .bind(visibility_word(drawing.visibility))
+        .bind(drawing.visibility.as_str())
         .bind(micros(now))
         .bind(micros(drawing.expires_at))
         .bind(bytes(drawing, &args))
@@ -216,7 +216,7 @@ impl SessionStore for SqliteStore {
         .bind(&*drawing.template)
         .bind(&args)
         .bind(&*drawing.svg)
-        .bind(visibility_word(drawing.visibility))
+        .bind(drawing.visibility.as_str())
         .bind(micros(drawing.expires_at))
         .bind(micros(now))
         .bind(bytes)
@@ -350,13 +350,6 @@ fn owner(address: &SessionAddress) -> &str {
     address.owner.as_ref().map_or("", UserId::as_str)
 }
 
-fn visibility_word(visibility: Visibility) -> &'static str {
-    match visibility {
-        Visibility::Public => "public",
-        Visibility::Private => "private",
-    }
-}
-
 fn args_text(args: &Args) -> Result<String, StoreError> {
     serde_json::to_string(args).map_err(unavailable)
 }
@@ -394,11 +387,8 @@ fn revision(row: &SqliteRow) -> Result<Revision, StoreError> {
 }
 
 fn visibility(row: &SqliteRow) -> Result<Visibility, StoreError> {
-    match row.try_get("visibility").map_err(unavailable)? {
-        "public" => Ok(Visibility::Public),
-        "private" => Ok(Visibility::Private),
-        _ => Err(StoreError::Corrupt("visibility")),
-    }
+    let word = row.try_get("visibility").map_err(unavailable)?;
+    Visibility::of(word).ok_or(StoreError::Corrupt("visibility"))
 }
 
 fn session_id(row: &SqliteRow) -> Result<SessionId, StoreError> {
