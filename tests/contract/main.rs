@@ -10,6 +10,7 @@ mod bus;
 mod keyring;
 mod lists;
 mod quotas;
+mod redis_index;
 mod sessions;
 mod shares;
 mod tickets;

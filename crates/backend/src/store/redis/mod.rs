@@ -18,8 +18,7 @@
 //! | `user:<user>:rate:<limit>` | string | when the user's share is whole again | by itself, then |
 //! | `user:<user>:session:<id>:rate:<limit>`, `session:<id>:rate:<limit>` | string | the session's | the same |
 //! | `sessions:ends` | sorted set | all sessions, by their end | each with its session |
-//! | `sessions:bytes` | hash | the most that each has taken | the same |
-//! | `sessions:networks` | hash | who created the public ones | the same |
+//! | `sessions:rows` | hash | the epoch of each, the most that it has taken, who created it if it is public | the same |
 //! | `sessions:usage` | hash | what all, the public ones, and those of a network come to | never |
 //! | `sessions:epoch` | string | the last epoch that was given out | never |
 //! | `keyring` | string | its generation, a space, the ring | never |

@@ -75,7 +75,7 @@ impl Names {
     /// What all sessions share.
     pub(super) fn index(&self) -> Vec<String> {
         let sessions = self.tag("sessions");
-        ["ends", "bytes", "networks", "usage", "epoch"]
+        ["ends", "rows", "usage", "epoch"]
             .map(|part| format!("{}{sessions}:{part}", self.prefix))
             .to_vec()
     }

@@ -27,8 +27,9 @@ macro_rules! scripts {
 }
 
 scripts! {
-    reserve: "reserve";
-    release: "release";
+    reserve: "index" "reserve";
+    release: "index" "release";
+    take_expired: "index" "take_expired";
     create: "own" "create";
     update: "own" "update";
     delete: "own" "delete";

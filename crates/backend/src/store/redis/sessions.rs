@@ -23,6 +23,9 @@ const GRACE: Duration = Duration::from_secs(3600);
 /// Expired sessions that are removed in one step.
 const EXPIRED_AT_ONCE: u32 = 500;
 
+/// When a node that began to remove expired sessions and did not finish is taken for dead.
+const AGAIN_AFTER: Duration = Duration::from_secs(30);
+
 /// Expired sessions that are looked at side by side.
 const SIDE_BY_SIDE: usize = 32;
 
@@ -38,14 +41,13 @@ enum Room {
     Full(Full),
 }
 
-/// What is asked of the index.
+/// What is asked of the index, for a life of a session. See `reserve.lua`.
 enum Asking {
     Create,
-    Grow,
-    /// It ends at another time by now.
-    Move,
-    /// Whatever it comes to: it is so already.
-    Settle,
+    Settle(u64),
+    Grow(u64),
+    Move(u64),
+    Live(u64),
 }
 
 #[async_trait]
@@ -92,11 +94,20 @@ impl SessionStore for RedisStore {
             _ => return Err(StoreError::Corrupt("answer")),
         };
         match (creation, known) {
+            // What the index knows has gone without its knowledge.
             (Creation::Created(_), true) => {
-                let settled = self.ask(Asking::Settle, address, bytes, end, creator, quotas, now);
-                told(settled.await);
+                let asking = Asking::Settle(epoch);
+                match self.ask(asking, address, bytes, end, creator, quotas, now).await {
+                    Ok(Room::Full(full)) => {
+                        self.delete_life(address, &[epoch], now).await?;
+                        return Ok(Creation::Full(full));
+                    }
+                    settled => told(settled),
+                }
             }
-            (Creation::Taken | Creation::Full(_), false) => told(self.release(address, end).await),
+            (Creation::Taken | Creation::Full(_), false) => {
+                told(self.release([(address.to_string(), epoch)]).await);
+            }
             _ => {}
         }
         Ok(creation)
@@ -155,15 +166,21 @@ impl SessionStore for RedisStore {
             match words(&said)[..] {
                 ["done"] => return Ok(Update::Done(next)),
                 ["moved", reserved] => {
-                    told(self.moved(address, number(reserved)?, end, now).await);
+                    let (asking, reserved) = (Asking::Move(expected.epoch), number(reserved)?);
+                    told(self.ask(asking, address, reserved, end, None, &UNBOUNDED, now).await);
                     return Ok(Update::Done(next));
                 }
-                ["gone"] => return Ok(Update::Gone),
                 ["stale"] => return Ok(Update::Stale),
+                [gone @ ("gone" | "replaced")] => {
+                    if reserved > 0 {
+                        told(self.release([(address.to_string(), expected.epoch)]).await);
+                    }
+                    return Ok(if gone == "gone" { Update::Gone } else { Update::Stale });
+                }
                 ["full"] => return Ok(Update::Full(Full::Bytes(Space::User))),
                 ["reserve"] if reserved == 0 => {
-                    let asked =
-                        self.ask(Asking::Grow, address, bytes, end, None, quotas, now).await?;
+                    let asking = Asking::Grow(expected.epoch);
+                    let asked = self.ask(asking, address, bytes, end, None, quotas, now).await?;
                     if let Room::Full(full) = asked {
                         return Ok(Update::Full(full));
                     }
@@ -180,22 +197,8 @@ impl SessionStore for RedisStore {
         expected: Option<Revision>,
         now: OffsetDateTime,
     ) -> Result<Deletion, StoreError> {
-        let mut args: Vec<Value> = vec![address.id.as_str().into(), micros(now).into()];
-        if let Some(expected) = expected {
-            args.extend([expected.epoch, expected.seq].map(|number| number.to_string().into()));
-        }
-        let keys = self.redis.names.own(address);
-        let said: Vec<String> =
-            run(&self.redis, &self.scripts.delete, keys, args).await.map_err(unavailable)?;
-        match words(&said)[..] {
-            ["done", end] => {
-                told(self.release(address, moment(end)?).await);
-                Ok(Deletion::Done)
-            }
-            ["gone"] => Ok(Deletion::Gone),
-            ["stale"] => Ok(Deletion::Stale),
-            _ => Err(StoreError::Corrupt("answer")),
-        }
+        let expected = expected.map(|expected| [expected.epoch, expected.seq]);
+        self.delete_life(address, expected.as_ref().map_or(&[], |all| all), now).await
     }
 
     async fn list(
@@ -218,9 +221,13 @@ impl SessionStore for RedisStore {
     }
 
     async fn take_expired(&self, now: OffsetDateTime) -> Result<Vec<SessionAddress>, StoreError> {
-        let args = vec!["expired".into(), micros(now).into(), EXPIRED_AT_ONCE.to_string().into()];
+        let args = vec![
+            micros(now).into(),
+            micros(now + AGAIN_AFTER).into(),
+            EXPIRED_AT_ONCE.to_string().into(),
+        ];
         let due: Vec<String> =
-            run(&self.redis, &self.scripts.release, self.redis.names.index(), args)
+            run(&self.redis, &self.scripts.take_expired, self.redis.names.index(), args)
                 .await
                 .map_err(unavailable)?;
         let expired = stream::iter(due).map(|address| self.expire(address, now));
@@ -228,7 +235,13 @@ impl SessionStore for RedisStore {
         // Those that could be removed have to be told of, whatever became of the others.
         let log =
             |error: &StoreError| tracing::warn!(%error, "an expired session stays for a while");
-        Ok(expired.into_iter().filter_map(|one| one.inspect_err(log).ok().flatten()).collect())
+        let expired: Vec<SessionAddress> =
+            expired.into_iter().filter_map(|one| one.inspect_err(log).ok().flatten()).collect();
+        if !expired.is_empty() {
+            // No life has this epoch: whatever has come at these addresses stays.
+            told(self.release(expired.iter().map(|address| (address.to_string(), 0))).await);
+        }
+        Ok(expired)
     }
 }
 
@@ -245,15 +258,17 @@ impl RedisStore {
         quotas: &Quotas,
         now: OffsetDateTime,
     ) -> Result<Room, StoreError> {
-        let what = match asking {
-            Asking::Create => "create",
-            Asking::Grow => "grow",
-            Asking::Move => "move",
-            Asking::Settle => "settle",
+        let (what, epoch) = match asking {
+            Asking::Create => ("create", 0),
+            Asking::Settle(epoch) => ("settle", epoch),
+            Asking::Grow(epoch) => ("grow", epoch),
+            Asking::Move(epoch) => ("move", epoch),
+            Asking::Live(epoch) => ("live", epoch),
         };
         let mut args: Vec<Value> = vec![
             what.into(),
             address.to_string().into(),
+            epoch.to_string().into(),
             bytes.to_string().into(),
             micros(end).into(),
             micros(now).into(),
@@ -280,18 +295,40 @@ impl RedisStore {
         })
     }
 
-    /// Gives back the room of a session that ends then, unless another has come.
+    /// Gives back the room of these lives of sessions.
     async fn release(
         &self,
-        address: &SessionAddress,
-        end: OffsetDateTime,
+        lives: impl IntoIterator<Item = (String, u64)> + Send,
     ) -> Result<(), StoreError> {
-        let args = vec![address.to_string().into(), micros(end).into()];
-        let _: Vec<String> =
-            run(&self.redis, &self.scripts.release, self.redis.names.index(), args)
-                .await
-                .map_err(unavailable)?;
-        Ok(())
+        let args = lives
+            .into_iter()
+            .flat_map(|(address, epoch)| [address, epoch.to_string()])
+            .map(Value::from);
+        let (script, keys) = (&self.scripts.release, self.redis.names.index());
+        run(&self.redis, script, keys, args.collect()).await.map_err(unavailable)
+    }
+
+    /// Deletes a session that has this epoch, and this seq, if they are given.
+    async fn delete_life(
+        &self,
+        address: &SessionAddress,
+        expected: &[u64],
+        now: OffsetDateTime,
+    ) -> Result<Deletion, StoreError> {
+        let mut args: Vec<Value> = vec![address.id.as_str().into(), micros(now).into()];
+        args.extend(expected.iter().map(|number| Value::from(number.to_string())));
+        let keys = self.redis.names.own(address);
+        let said: Vec<String> =
+            run(&self.redis, &self.scripts.delete, keys, args).await.map_err(unavailable)?;
+        match words(&said)[..] {
+            ["done", epoch] => {
+                told(self.release([(address.to_string(), number(epoch)?)]).await);
+                Ok(Deletion::Done)
+            }
+            ["gone"] => Ok(Deletion::Gone),
+            ["stale"] => Ok(Deletion::Stale),
+            _ => Err(StoreError::Corrupt("answer")),
+        }
     }
 
     /// Removes a session that is no longer in the index; says which it was, unless it lives on:
@@ -308,24 +345,14 @@ impl RedisStore {
         let living: Vec<String> =
             run(&self.redis, &self.scripts.expire, keys, args).await.map_err(unavailable)?;
         match &living[..] {
-            [end, reserved] => {
+            [end, reserved, epoch] => {
+                let asking = Asking::Live(number(epoch)?);
                 let (end, reserved) = (moment(end)?, number(reserved)?);
-                self.moved(&address, reserved, end, now).await?;
+                self.ask(asking, &address, reserved, end, None, &UNBOUNDED, now).await?;
                 Ok(None)
             }
             _ => Ok(Some(address)),
         }
-    }
-
-    /// Tells the index of another end.
-    async fn moved(
-        &self,
-        address: &SessionAddress,
-        bytes: u64,
-        end: OffsetDateTime,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        self.ask(Asking::Move, address, bytes, end, None, &UNBOUNDED, now).await.map(|_| ())
     }
 }
 

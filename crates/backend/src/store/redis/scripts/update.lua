@@ -3,7 +3,8 @@
 local id, now, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[12])
 local found = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'expires_at', 'bytes', 'reserved')
 if not found[1] or tonumber(found[3]) <= now then return { 'gone' } end
-if found[1] ~= ARGV[6] or found[2] ~= ARGV[13] then return { 'stale' } end
+if found[1] ~= ARGV[6] then return { 'replaced' } end
+if found[2] ~= ARGV[13] then return { 'stale' } end
 local growth = bytes - tonumber(found[4])
 if owned and growth > 0 then
   sweep(now)
