@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use backend::{
     bus::{Bus, Following, Heard, News},
-    encode::EndReason,
+    encode::{EndReason, Terms},
 };
 use common::{Frame, Revision, api::Visibility};
 use tests::wait;
 
-use crate::sessions::at;
+use crate::sessions::{at, noon};
 
 /// A bus of one kind, and as many stops as there are nodes.
 pub(crate) trait Line: Sized {
@@ -21,7 +21,8 @@ pub(crate) trait Line: Sized {
 
 fn frame(seq: u64) -> News {
     let revision = Revision { epoch: 1_795_258_487_172_794, seq };
-    News::Frame(Frame { revision, svg: format!("<svg>\n{seq}</svg>").into() }, Visibility::Public)
+    let terms = Terms { visibility: Visibility::Public, expires_at: noon() };
+    News::Frame(Frame { revision, svg: format!("<svg>\n{seq}</svg>").into() }, terms)
 }
 
 async fn follows(bus: &Arc<dyn Bus>, address: &str) -> Box<dyn Following> {

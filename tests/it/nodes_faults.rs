@@ -241,3 +241,37 @@ async fn a_store_that_forgot_what_it_acknowledged_is_what_viewers_come_back_to()
     scene.picture.sees_end().await;
     scene.node.viewer("alice/chart").await.sees("first").await;
 }
+
+/// As when of two who create it at once the earlier is slow, and the other's is deleted before.
+#[tokio::test]
+async fn a_life_that_began_earlier_and_came_later_is_what_viewers_come_back_to() {
+    let redis = Redis::start().await;
+    let clock = still_clock();
+    let mut scene = scene(over(&redis.url()).clock(&clock)).await;
+    redis.command(&["HINCRBY", "user:alice:session:chart", "epoch", "-1"]).await;
+    let end = wait::as_time_passes(&clock, scene.viewer.sees_end()).await;
+    assert_eq!(end, "draining", "whoever hears that comes back");
+    scene.picture.sees_end().await;
+    scene.owner.puts("chart", json!({ "value": "next" })).await;
+    scene.node.viewer("alice/chart").await.sees("next").await;
+}
+
+#[tokio::test]
+async fn nobody_is_shown_from_memory_what_has_expired() {
+    let redis = Redis::start().await;
+    let wire = Wire::to(redis.address()).await;
+    let clock = still_clock();
+    let mut scene = scene(over(&wire.url()).clock(&clock)).await;
+    let longer = json!({ "args": { "value": "longer" }, "ttl_seconds": 2 * 3600 });
+    scene.owner.changes("chart", &longer).await.is(204);
+    scene.viewer.sees("longer").await;
+    wire.refuse();
+    clock.advance(Duration::from_secs(3600 + 1800));
+    let known = scene.node.get("/stream/alice/chart.svg").await.is(200);
+    assert!(known.text().contains("longer"), "its end had been put off");
+    clock.advance(Duration::from_secs(1800));
+    scene.node.get("/stream/alice/chart.svg").await.refuses(ErrorCode::StoreUnavailable);
+    wire.accept();
+    let end = wait::as_time_passes(&clock, scene.viewer.sees_end()).await;
+    assert_eq!(end, "expired");
+}

@@ -86,8 +86,8 @@ async fn a_session_that_ends_while_someone_enters_ends_for_them_too() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address, None, true).await.unwrap();
-    rooms.hub.end(&address, EndReason::Deleted);
+    let (mut viewer, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    rooms.hub.end(&address, shown.frame.revision.epoch, EndReason::Deleted);
     // What a stream does first.
     let first = viewer.look();
     match wait::soon("the end", viewer.next()).await {

@@ -1,25 +1,27 @@
 //! News as they travel: a line that says what it is, and the picture as it is. Pure.
 
 use common::{Frame, Revision, api::Visibility};
+use time::OffsetDateTime;
 
-use crate::encode::EndReason;
+use crate::encode::{EndReason, Terms};
 
 /// What is new about a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// It shows this now.
-    Frame(Frame, Visibility),
+    Frame(Frame, Terms),
     /// It has ended.
     Ended(EndReason),
 }
 
 impl News {
-    /// As it travels: `frame <revision> public|private` or `ended <reason>`, a line end, and the
-    /// picture.
+    /// As it travels: `frame <revision> public|private <end of the session, in microseconds since
+    /// the epoch>` or `ended <reason>`, a line end, and the picture.
     pub fn written(&self) -> String {
         match self {
-            Self::Frame(Frame { revision, svg }, visibility) => {
-                format!("frame {revision} {}\n{svg}", visibility.as_str())
+            Self::Frame(Frame { revision, svg }, Terms { visibility, expires_at }) => {
+                let end = expires_at.unix_timestamp_nanos() / 1000;
+                format!("frame {revision} {} {end}\n{svg}", visibility.as_str())
             }
             Self::Ended(reason) => format!("ended {}\n", reason.as_str()),
         }
@@ -30,10 +32,13 @@ impl News {
         let (head, svg) = text.split_once('\n')?;
         let words: Vec<_> = head.split(' ').collect();
         match words[..] {
-            ["frame", revision, visibility] => {
+            ["frame", revision, visibility, end] => {
                 let revision: Revision = revision.parse().ok()?;
                 let visibility = Visibility::of(visibility)?;
-                Some(Self::Frame(Frame { revision, svg: svg.into() }, visibility))
+                let nanos = end.parse::<i128>().ok()?.checked_mul(1000)?;
+                let expires_at = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
+                let terms = Terms { visibility, expires_at };
+                Some(Self::Frame(Frame { revision, svg: svg.into() }, terms))
             }
             ["ended", reason] => EndReason::of(reason).map(Self::Ended),
             _ => None,
@@ -51,9 +56,11 @@ mod tests {
             revision: Revision { epoch: 1_795_258_487_172_794, seq: 3 },
             svg: "<svg>\n <text>é</text>\n</svg>\n".into(),
         };
+        let expires_at =
+            OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_micros(1_795_284_000_000_001);
         for news in [
-            News::Frame(frame.clone(), Visibility::Private),
-            News::Frame(frame, Visibility::Public),
+            News::Frame(frame.clone(), Terms { visibility: Visibility::Private, expires_at }),
+            News::Frame(frame, Terms { visibility: Visibility::Public, expires_at }),
             News::Ended(EndReason::Deleted),
             News::Ended(EndReason::Expired),
         ] {
@@ -66,9 +73,12 @@ mod tests {
         for text in [
             "",
             "frame",
-            "frame 1-1 public",
-            "frame x public\n",
-            "frame 1-1 open\n<svg/>",
+            "frame 1-1 public 5",
+            "frame x public 5\n",
+            "frame 1-1 open 5\n<svg/>",
+            "frame 1-1 public\n<svg/>",
+            "frame 1-1 public soon\n<svg/>",
+            "frame 1-1 public 99999999999999999999999999999999999999\n<svg/>",
             "ended\n",
             "ended never\n",
             "ended deleted now\n",

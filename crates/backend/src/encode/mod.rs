@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::{Frame, Revision, api::Visibility};
 use once_cell::sync::OnceCell;
+use time::OffsetDateTime;
 
 use self::multipart::Boundary;
 use crate::metrics::{Encoding, Metrics};
@@ -44,12 +45,21 @@ impl EndReason {
     }
 }
 
+/// On what terms a frame is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Who may watch.
+    pub visibility: Visibility,
+    /// When its session ends, unless that is put off.
+    pub expires_at: OffsetDateTime,
+}
+
 /// A frame and its encodings. Each encoding is made when the first viewer needs it and at
 /// most once; everyone else takes a handle on the same bytes.
 #[derive(Debug)]
 pub struct SharedFrame {
     frame: Frame,
-    visibility: Visibility,
+    terms: Terms,
     boundary: Arc<Boundary>,
     event: OnceCell<Bytes>,
     part: OnceCell<Bytes>,
@@ -59,16 +69,11 @@ pub struct SharedFrame {
 impl SharedFrame {
     /// Prepares `frame` for sharing among those who may see it. The boundary is that of the
     /// frame `before` it: streams that are open were promised that one.
-    pub fn new(
-        frame: Frame,
-        visibility: Visibility,
-        before: Option<&Self>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(frame: Frame, terms: Terms, before: Option<&Self>, metrics: Arc<Metrics>) -> Self {
         let boundary =
             before.map_or_else(|| Arc::new(Boundary::random()), |before| before.boundary.clone());
         let (event, part) = (OnceCell::new(), OnceCell::new());
-        Self { frame, visibility, boundary, event, part, metrics }
+        Self { frame, terms, boundary, event, part, metrics }
     }
 
     /// The picture itself.
@@ -81,9 +86,9 @@ impl SharedFrame {
         self.frame.revision
     }
 
-    /// Who may see it.
-    pub fn visibility(&self) -> Visibility {
-        self.visibility
+    /// Who may see it, and until when.
+    pub fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// The boundary around it in a multipart stream.

@@ -12,7 +12,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use common::{Frame, Revision, SessionAddress, api::Visibility};
+use common::{Frame, SessionAddress};
 use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     bus::{Bus, Following, Heard, News},
     clock::Clock,
-    encode::{EndReason, SharedFrame},
+    encode::{EndReason, SharedFrame, Terms},
     metrics::Metrics,
 };
 
@@ -63,7 +63,7 @@ impl Room {
     /// Shows `frame` if it is newer than what is shown. Viewers are woken only if there is
     /// something for them in it: another picture, another audience, another life. Says whether
     /// it was newer.
-    fn offer(&self, frame: &Frame, visibility: Visibility, metrics: &Arc<Metrics>) -> bool {
+    fn offer(&self, frame: &Frame, terms: Terms, metrics: &Arc<Metrics>) -> bool {
         let mut newer = false;
         self.scene.send_if_modified(|scene| {
             let before = match scene {
@@ -73,10 +73,10 @@ impl Room {
             };
             let changed = before.is_none_or(|before| {
                 before.frame().svg != frame.svg
-                    || before.visibility() != visibility
+                    || before.terms().visibility != terms.visibility
                     || before.revision().epoch != frame.revision.epoch
             });
-            let next = SharedFrame::new(frame.clone(), visibility, before, metrics.clone());
+            let next = SharedFrame::new(frame.clone(), terms, before, metrics.clone());
             *scene = Scene::Live(Arc::new(next));
             newer = true;
             changed
@@ -116,14 +116,14 @@ impl Hub {
     }
 
     /// Shows a frame here and tells the other nodes. If that fails, they find it in the store.
-    pub async fn announce(&self, address: &SessionAddress, frame: Frame, visibility: Visibility) {
-        self.show(address, &frame, visibility);
-        self.tell(address, News::Frame(frame, visibility)).await;
+    pub async fn announce(&self, address: &SessionAddress, frame: Frame, terms: Terms) {
+        self.show(address, &frame, terms);
+        self.tell(address, News::Frame(frame, terms)).await;
     }
 
-    /// Ends every stream of a session, here and on the other nodes.
-    pub async fn announce_end(&self, address: &SessionAddress, reason: EndReason) {
-        self.end(address, reason);
+    /// Ends the streams of a session's life, here and on the other nodes.
+    pub async fn announce_end(&self, address: &SessionAddress, epoch: u64, reason: EndReason) {
+        self.end(address, epoch, reason);
         self.tell(address, News::Ended(reason)).await;
     }
 
@@ -171,27 +171,20 @@ impl Hub {
 
     /// Shows a frame to whoever watches the session on this node and may see it; the streams
     /// of the others end. Says whether they had not seen it yet.
-    pub fn show(&self, address: &SessionAddress, frame: &Frame, visibility: Visibility) -> bool {
+    pub fn show(&self, address: &SessionAddress, frame: &Frame, terms: Terms) -> bool {
         let room = self.room(address);
-        room.is_some_and(|room| room.offer(frame, visibility, &self.metrics))
+        room.is_some_and(|room| room.offer(frame, terms, &self.metrics))
     }
 
-    /// Ends every stream of a session.
-    pub fn end(&self, address: &SessionAddress, reason: EndReason) {
-        if let Some((_, room)) = self.rooms.remove(address) {
-            room.end(reason);
-        }
-    }
-
-    /// Ends the streams of a session that had this address before the one with `revision`,
-    /// if its end was not noticed yet.
-    pub fn end_earlier_life(&self, address: &SessionAddress, revision: Revision) {
-        let earlier = |_: &SessionAddress, room: &Arc<Room>| match &*room.scene.borrow() {
-            Scene::Live(shown) => shown.revision().epoch < revision.epoch,
-            Scene::Empty | Scene::Ended(_) => false,
+    /// Ends the streams of a session's life, and of every earlier one at its address. Whoever
+    /// has seen nothing yet looks again.
+    pub fn end(&self, address: &SessionAddress, epoch: u64, reason: EndReason) {
+        let concerned = |_: &SessionAddress, room: &Arc<Room>| match &*room.scene.borrow() {
+            Scene::Live(shown) => shown.revision().epoch <= epoch,
+            Scene::Empty | Scene::Ended(_) => true,
         };
-        if let Some((_, room)) = self.rooms.remove_if(address, earlier) {
-            room.end(EndReason::Expired);
+        if let Some((_, room)) = self.rooms.remove_if(address, concerned) {
+            room.end(reason);
         }
     }
 

@@ -1,10 +1,11 @@
 use super::*;
 use crate::{bus::LocalBus, clock::ManualClock};
-use common::{
-    Revision,
-    api::Visibility::{Private, Public},
-};
+use common::{Revision, api::Visibility};
 use time::OffsetDateTime;
+
+const PUBLIC: Terms =
+    Terms { visibility: Visibility::Public, expires_at: OffsetDateTime::UNIX_EPOCH };
+const PRIVATE: Terms = Terms { visibility: Visibility::Private, ..PUBLIC };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -42,7 +43,7 @@ async fn a_slow_viewer_gets_the_newest_frame_and_no_backlog() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart);
     for seq in 1..=1000 {
-        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), Public);
+        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), PUBLIC);
     }
     assert_eq!(sees(&mut viewer).await, "<svg>1000</svg>");
     sees_nothing(&mut viewer);
@@ -52,10 +53,10 @@ async fn a_slow_viewer_gets_the_newest_frame_and_no_backlog() {
 async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart);
-    hub.show(&chart, &frame(3, "<svg>3</svg>"), Public);
-    viewer.offer(&frame(2, "<svg>2</svg>"), Public);
+    hub.show(&chart, &frame(3, "<svg>3</svg>"), PUBLIC);
+    viewer.offer(&frame(2, "<svg>2</svg>"), PUBLIC);
     assert_eq!(sees(&mut viewer).await, "<svg>3</svg>");
-    hub.show(&chart, &frame(1, "<svg>1</svg>"), Public);
+    hub.show(&chart, &frame(1, "<svg>1</svg>"), PUBLIC);
     sees_nothing(&mut viewer);
 }
 
@@ -63,9 +64,9 @@ async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
 async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart);
-    viewer.offer(&frame(1, "<svg/>"), Public);
+    viewer.offer(&frame(1, "<svg/>"), PUBLIC);
     assert_eq!(sees(&mut viewer).await, "<svg/>");
-    hub.show(&chart, &frame(2, "<svg/>"), Public);
+    hub.show(&chart, &frame(2, "<svg/>"), PUBLIC);
     sees_nothing(&mut viewer);
     assert_eq!(viewer.look().unwrap().revision().seq, 2);
 }
@@ -74,7 +75,7 @@ async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
 async fn a_frame_is_encoded_once_for_all() {
     let Stage { hub, chart, .. } = stage();
     let mut viewers: Vec<_> = (0..3).map(|_| hub.join(&chart)).collect();
-    hub.show(&chart, &frame(1, "<svg/>"), Public);
+    hub.show(&chart, &frame(1, "<svg/>"), PUBLIC);
     let mut seen = Vec::new();
     for viewer in &mut viewers {
         let Seen::Frame(frame) = viewer.next().await else { panic!("no frame") };
@@ -99,9 +100,9 @@ async fn rooms_go_with_their_last_viewer() {
 async fn the_end_reaches_everyone_and_the_next_life_is_another_room() {
     let Stage { hub, chart, .. } = stage();
     let mut old = hub.join(&chart);
-    hub.end(&chart, EndReason::Deleted);
+    hub.end(&chart, 1, EndReason::Deleted);
     let mut new = hub.join(&chart);
-    hub.show(&chart, &frame(1, "<svg/>"), Public);
+    hub.show(&chart, &frame(1, "<svg/>"), PUBLIC);
     assert!(matches!(old.next().await, Seen::End(EndReason::Deleted)));
     assert_eq!(sees(&mut new).await, "<svg/>");
     drop(old);
@@ -120,7 +121,7 @@ async fn only_an_idle_viewer_is_kept_alive() {
         assert!(beat.as_mut().poll(&mut context).is_pending());
     };
     let mut viewer = hub.join(&chart);
-    viewer.offer(&frame(1, "<svg/>"), Public);
+    viewer.offer(&frame(1, "<svg/>"), PUBLIC);
     assert_eq!(sees(&mut viewer).await, "<svg/>");
     tick();
     sees_nothing(&mut viewer);
@@ -165,7 +166,7 @@ async fn a_right_that_ends_ends_the_stream() {
 async fn an_end_that_was_looked_at_is_still_met() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart);
-    hub.end(&chart, EndReason::Deleted);
+    hub.end(&chart, 1, EndReason::Deleted);
     assert!(viewer.look().is_none());
     assert!(matches!(viewer.next().await, Seen::End(EndReason::Deleted)));
 }
@@ -174,16 +175,25 @@ async fn an_end_that_was_looked_at_is_still_met() {
 async fn a_new_life_ends_the_streams_of_the_one_before_and_no_others() {
     let Stage { hub, chart, .. } = stage();
     let mut old = hub.join(&chart);
-    hub.show(&chart, &frame(9, "<svg>old</svg>"), Public);
+    hub.show(&chart, &frame(9, "<svg>old</svg>"), PUBLIC);
     assert_eq!(sees(&mut old).await, "<svg>old</svg>");
     let born = Revision { epoch: 2, seq: 1 };
-    hub.end_earlier_life(&chart, born);
+    hub.end(&chart, born.epoch - 1, EndReason::Expired);
     assert!(matches!(old.next().await, Seen::End(EndReason::Expired)));
     let mut new = hub.join(&chart);
-    new.offer(&Frame { revision: born, svg: "<svg>new</svg>".into() }, Public);
-    hub.end_earlier_life(&chart, born);
+    new.offer(&Frame { revision: born, svg: "<svg>new</svg>".into() }, PUBLIC);
+    hub.end(&chart, born.epoch - 1, EndReason::Expired);
     assert_eq!(sees(&mut new).await, "<svg>new</svg>");
     sees_nothing(&mut new);
+}
+
+#[tokio::test]
+async fn whoever_has_seen_nothing_is_sent_to_look_again_when_a_life_ends() {
+    let Stage { hub, chart, .. } = stage();
+    let viewer = hub.join(&chart);
+    hub.end(&chart, 0, EndReason::Expired);
+    assert!(viewer.has_ended());
+    assert_eq!(hub.viewers(&chart), 0);
 }
 
 #[tokio::test]
@@ -191,10 +201,10 @@ async fn a_private_frame_is_seen_by_the_admitted_alone_whatever_brought_it() {
     let Stage { hub, chart, .. } = stage();
     let (mut stranger, mut owner) = (hub.join(&chart), hub.join(&chart));
     owner.admit(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60), std::future::pending());
-    hub.show(&chart, &frame(1, "<svg>open</svg>"), Public);
+    hub.show(&chart, &frame(1, "<svg>open</svg>"), PUBLIC);
     assert_eq!(sees(&mut stranger).await, "<svg>open</svg>");
     // The same picture: it is the audience that changes.
-    hub.show(&chart, &frame(2, "<svg>open</svg>"), Private);
+    hub.show(&chart, &frame(2, "<svg>open</svg>"), PRIVATE);
     assert!(matches!(stranger.next().await, Seen::End(EndReason::Revoked)));
     assert_eq!(sees(&mut owner).await, "<svg>open</svg>");
     let mut late = hub.join(&chart);
@@ -206,11 +216,11 @@ async fn a_private_frame_is_seen_by_the_admitted_alone_whatever_brought_it() {
 async fn another_life_is_not_shown_to_the_viewers_of_this_one() {
     let Stage { hub, chart, .. } = stage();
     let mut old = hub.join(&chart);
-    hub.show(&chart, &frame(7, "<svg>old</svg>"), Public);
+    hub.show(&chart, &frame(7, "<svg>old</svg>"), PUBLIC);
     assert_eq!(sees(&mut old).await, "<svg>old</svg>");
     let mut new = hub.join(&chart);
     let reborn = Revision { epoch: 2, seq: 1 };
-    new.offer(&Frame { revision: reborn, svg: "<svg>old</svg>".into() }, Public);
+    new.offer(&Frame { revision: reborn, svg: "<svg>old</svg>".into() }, PUBLIC);
     assert!(matches!(old.next().await, Seen::End(EndReason::Expired)));
     assert_eq!(sees(&mut new).await, "<svg>old</svg>");
 }
@@ -221,7 +231,7 @@ async fn a_picture_that_never_stands_still_does_not_hold_up_a_drain() {
     let mut viewer = hub.join(&chart);
     hub.drain(Duration::from_secs(10));
     for seq in 1.. {
-        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), Public);
+        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), PUBLIC);
         match viewer.next().await {
             Seen::End(EndReason::Draining) => return,
             _ => clock.advance(Duration::from_secs(1)),

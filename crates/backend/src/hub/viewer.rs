@@ -11,7 +11,7 @@ use super::{Hub, Pulse, Room, Scene};
 use crate::{
     bus::{BusError, Following},
     clock::Sleep,
-    encode::{EndReason, SharedFrame},
+    encode::{EndReason, SharedFrame, Terms},
 };
 
 /// The share of the drain time in which streams end: none at once, so that probes see the
@@ -71,10 +71,10 @@ impl Viewer {
     }
 
     /// Tells the room what the store says; a newer frame that it shows already stays.
-    pub fn offer(&mut self, frame: &Frame, visibility: Visibility) {
+    pub fn offer(&mut self, frame: &Frame, terms: Terms) {
         // What the caller was let in for; the room may show its successor by now.
         self.epoch.get_or_insert(frame.revision.epoch);
-        self.room.offer(frame, visibility, &self.hub.metrics);
+        self.room.offer(frame, terms, &self.hub.metrics);
     }
 
     /// Whether nothing new is missed any more that other nodes tell. Asking is what makes this
@@ -191,7 +191,7 @@ impl Viewer {
                 if epoch != frame.revision().epoch {
                     return Some(Seen::End(EndReason::Expired));
                 }
-                if frame.visibility() == Visibility::Private && !self.admitted {
+                if frame.terms().visibility == Visibility::Private && !self.admitted {
                     return Some(Seen::End(EndReason::Revoked));
                 }
                 Some(Seen::Frame(frame))

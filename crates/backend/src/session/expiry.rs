@@ -31,9 +31,10 @@ impl Sessions {
 
     async fn tell_of_the_end(&self, address: &SessionAddress) {
         let _turn = self.turns.take(address).await;
+        let epoch = self.shown_epoch(address);
         // Its next life may have begun meanwhile, with viewers of its own.
         if matches!(self.get(address).await, Err(SessionError::NotFound)) {
-            self.hub.announce_end(address, EndReason::Expired).await;
+            self.hub.announce_end(address, epoch, EndReason::Expired).await;
         }
     }
 

@@ -6,14 +6,14 @@
 
 use std::{collections::HashMap, future::ready, sync::Arc, time::Duration};
 
-use common::{Frame, SessionAddress};
+use common::{Frame, Revision, SessionAddress};
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::{SessionError, Sessions};
 use crate::{
     bus::{Heard, News},
-    encode::EndReason,
+    encode::{EndReason, Terms},
     store::StoredSession,
 };
 
@@ -43,8 +43,8 @@ impl Sessions {
         };
         loop {
             match self.hub.hear().await {
-                Heard::News(address, News::Frame(frame, visibility)) => {
-                    self.hub.show(&address, &frame, visibility);
+                Heard::News(address, News::Frame(frame, terms)) => {
+                    self.hub.show(&address, &frame, terms);
                 }
                 // It may be of an earlier life of that name.
                 Heard::News(address, News::Ended(reason)) => doubt(address, reason),
@@ -108,38 +108,43 @@ impl Sessions {
         reason: EndReason,
     ) -> Result<bool, SessionError> {
         let _turn = self.turns.take(address).await;
+        let epoch = self.shown_epoch(address);
         match self.get(address).await {
             Ok(session) => {
-                let visibility = session.drawing.visibility;
-                let is_news = self.hub.show(address, &session.frame(), visibility);
-                if !is_news && self.has_been_rolled_back(&session).await? {
+                let terms = Terms::from(&session.drawing);
+                let is_news = self.hub.show(address, &session.frame(), terms);
+                if !is_news && let Some(lost) = self.what_was_lost(&session).await? {
                     // Nobody goes backwards within a stream: whoever comes back sees it.
-                    tracing::warn!(%address, "the store has forgotten what was acknowledged");
-                    self.hub.end(address, EndReason::Draining);
+                    tracing::warn!(%address, "the store has forgotten what was shown");
+                    self.hub.end(address, lost.epoch, EndReason::Draining);
                 }
                 Ok(is_news)
             }
             Err(SessionError::NotFound) => {
-                self.hub.end(address, reason);
+                self.hub.end(address, epoch, reason);
                 Ok(false)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Whether more is shown than the store knows, as after a failover to a replica that was
-    /// behind. What is shown was stored before: a look into the store after one at the screen
-    /// sees as much, or it was lost.
-    async fn has_been_rolled_back(&self, stored: &StoredSession) -> Result<bool, SessionError> {
+    /// The revision that is shown, if the store no longer knows it: after a failover to a
+    /// replica that was behind, or when of two lives the later one came and went first. What is
+    /// shown was stored before: a look into the store after one at the screen sees as much, or
+    /// it was lost.
+    async fn what_was_lost(
+        &self,
+        stored: &StoredSession,
+    ) -> Result<Option<Revision>, SessionError> {
         let differs = |session: &StoredSession, frame: &Frame| {
-            frame.revision.epoch == session.revision.epoch
-                && (frame.revision > session.revision
-                    || (frame.revision == session.revision && frame.svg != session.drawing.svg))
+            frame.revision > session.revision
+                || (frame.revision == session.revision && frame.svg != session.drawing.svg)
         };
         let Some(shown) = self.hub.shown(&stored.address).filter(|shown| differs(stored, shown))
         else {
-            return Ok(false);
+            return Ok(None);
         };
-        Ok(differs(&self.get(&stored.address).await?, &shown))
+        let again = self.get(&stored.address).await?;
+        Ok(differs(&again, &shown).then_some(shown.revision))
     }
 }

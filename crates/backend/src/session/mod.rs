@@ -14,7 +14,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use common::{
     Frame, Revision, SessionAddress, SessionId, UserId,
-    api::{Args, CreateSession, UpdateSession, Visibility},
+    api::{Args, CreateSession, UpdateSession},
 };
 
 use tokio::task::JoinError;
@@ -28,7 +28,7 @@ use crate::{
     bus::BusError,
     clock::Clock,
     config::Lifetimes,
-    encode::EndReason,
+    encode::{EndReason, Terms},
     hub::{Hub, Viewer},
     lifecycle::Lifecycle,
     render::{RenderError, Renderer, Size},
@@ -93,14 +93,20 @@ pub struct Shown {
     pub address: SessionAddress,
     /// What it looks like.
     pub frame: Frame,
-    /// Who may watch.
-    pub visibility: Visibility,
+    /// Who may watch, and until when.
+    pub terms: Terms,
 }
 
 impl From<StoredSession> for Shown {
     fn from(session: StoredSession) -> Self {
         let frame = session.frame();
-        Self { address: session.address, frame, visibility: session.drawing.visibility }
+        Self { address: session.address, frame, terms: Terms::from(&session.drawing) }
+    }
+}
+
+impl From<&Drawing> for Terms {
+    fn from(drawing: &Drawing) -> Self {
+        Self { visibility: drawing.visibility, expires_at: drawing.expires_at }
     }
 }
 
@@ -210,9 +216,8 @@ impl Sessions {
             match this.store.create(&place, network, &drawing, &this.quotas, now).await? {
                 Creation::Created(revision) => {
                     // Someone may still be looking at an earlier life that has just expired.
-                    this.hub.end_earlier_life(&place, revision);
-                    let frame = Frame { revision, svg: drawing.svg };
-                    this.hub.announce(&place, frame, drawing.visibility).await;
+                    this.hub.end(&place, revision.epoch.saturating_sub(1), EndReason::Expired);
+                    this.announce(&place, revision, drawing).await;
                     Ok(revision)
                 }
                 Creation::Taken => Err(SessionError::Exists),
@@ -262,8 +267,7 @@ impl Sessions {
                     this.store.update(&place, before.revision, &drawing, &this.quotas, now);
                 match update.await? {
                     Update::Done(revision) => {
-                        let frame = Frame { revision, svg: drawing.svg };
-                        this.hub.announce(&place, frame, drawing.visibility).await;
+                        this.announce(&place, revision, drawing).await;
                         return Ok(revision);
                     }
                     Update::Stale => {}
@@ -273,6 +277,16 @@ impl Sessions {
             }
         };
         self.in_turn(address, work).await
+    }
+
+    async fn announce(&self, address: &SessionAddress, revision: Revision, drawing: Drawing) {
+        let terms = Terms::from(&drawing);
+        self.hub.announce(address, Frame { revision, svg: drawing.svg }, terms).await;
+    }
+
+    /// The life of a session that is shown here.
+    fn shown_epoch(&self, address: &SessionAddress) -> u64 {
+        self.hub.shown(address).map_or(0, |shown| shown.revision.epoch)
     }
 
     fn full(&self, full: Full) -> SessionError {
@@ -297,7 +311,8 @@ impl Sessions {
                 }
                 match this.store.delete(&place, Some(revision), this.clock.now()).await? {
                     Deletion::Done => {
-                        this.hub.announce_end(&place, EndReason::Deleted).await;
+                        let epoch = revision.epoch;
+                        this.hub.announce_end(&place, epoch, EndReason::Deleted).await;
                         return Ok(());
                     }
                     // Changed by another node since it was looked at: look again.
@@ -368,20 +383,20 @@ impl Sessions {
             Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
             // What is shown here is what was stored when it was last heard of.
             Err(SessionError::Store(error @ StoreError::Unavailable(_))) => match viewer.shown() {
-                Some(frame) => Shown {
+                Some(frame) if frame.terms().expires_at > self.clock.now() => Shown {
                     address: address.clone(),
                     frame: frame.frame().clone(),
-                    visibility: frame.visibility(),
+                    terms: frame.terms(),
                 },
-                None => return Err(error.into()),
+                _ => return Err(error.into()),
             },
             Err(error) => return Err(error),
         };
-        match access::may_watch(address, shown.visibility, caller)? {
+        match access::may_watch(address, shown.terms.visibility, caller)? {
             Right::Lasting => {}
             Right::Of(caller) => viewer.admit(caller.expires_at, caller.key.clone().ends()),
         }
-        viewer.offer(&shown.frame, shown.visibility);
+        viewer.offer(&shown.frame, shown.terms);
         Ok(shown)
     }
 

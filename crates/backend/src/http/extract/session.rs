@@ -202,7 +202,7 @@ impl FromRequestParts<App> for Readable {
             return Err(TicketError::Invalid.into());
         }
         Ok(Self(watched.map(|(viewer, shown)| {
-            if shown.visibility == Visibility::Public {
+            if shown.terms.visibility == Visibility::Public {
                 proof = Proof::NotNeeded;
             }
             Watching { shown, viewer, form, size, proof }
