@@ -70,7 +70,8 @@ async fn a_private_session_is_not_shown_to_whoever_watched_its_public_predecesso
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "harmless").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let (place, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let mut viewer = place.watch(Some(shown.frame.revision));
     assert!(viewer.look().unwrap().frame().svg.contains("harmless"));
     // Expired, and not swept up yet.
     clock.advance(Duration::from_secs(1));
@@ -86,7 +87,8 @@ async fn a_session_that_ends_while_someone_enters_ends_for_them_too() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (mut viewer, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let (place, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let mut viewer = place.watch(Some(shown.frame.revision));
     rooms.hub.end(&address, shown.frame.revision.epoch, EndReason::Deleted);
     // What a stream does first.
     let first = viewer.look();
@@ -101,7 +103,8 @@ async fn a_writer_who_goes_away_leaves_nothing_half_done() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (mut viewer, _) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let (place, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let mut viewer = place.watch(Some(shown.frame.revision));
     assert!(viewer.look().unwrap().frame().svg.contains(">one<"));
     let patch = json!({ "value": "two" }).as_object().cloned().unwrap();
     let change = Change::merge(patch);

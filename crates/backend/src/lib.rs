@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod connections;
+pub mod delivery;
 pub mod encode;
 mod http;
 pub mod hub;

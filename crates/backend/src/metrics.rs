@@ -10,16 +10,33 @@ use prometheus_client::{
 
 /// A form in which frames leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Encoding {
+pub enum Format {
     /// Server-sent events.
     Sse,
     /// `multipart/x-mixed-replace`.
     Multipart,
 }
 
+/// What a compressed frame refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Block {
+    /// Nothing: it is for everyone.
+    Whole,
+    /// The frame before it.
+    Delta,
+    /// Itself: it was sent before.
+    Again,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EncodingLabels {
-    format: Encoding,
+    format: Format,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CompressionLabels {
+    format: Format,
+    block: Block,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -33,6 +50,7 @@ pub struct Metrics {
     renders: Counter,
     compilations: Counter,
     encodings: Family<EncodingLabels, Counter>,
+    compressions: Family<CompressionLabels, Counter>,
     viewers: Gauge,
     refusals: Family<LimitLabels, Counter>,
 }
@@ -50,10 +68,17 @@ impl Default for Metrics {
             "Frames encoded, by format: once per frame however many watch",
             encodings.clone(),
         );
+        let compressions = Family::<CompressionLabels, Counter>::default();
+        registry.register(
+            "frame_compressions",
+            "Frames compressed, by format and by what the block refers to: once per frame however \
+             many watch",
+            compressions.clone(),
+        );
         registry.register("viewers", "Viewers connected to this node now", viewers.clone());
         let refusals = Family::<LimitLabels, Counter>::default();
         registry.register("refusals", "Requests refused, by limit", refusals.clone());
-        Self { registry, renders, compilations, encodings, viewers, refusals }
+        Self { registry, renders, compilations, encodings, compressions, viewers, refusals }
     }
 }
 
@@ -69,8 +94,13 @@ impl Metrics {
     }
 
     /// A frame was encoded.
-    pub fn frame_encoded(&self, format: Encoding) {
+    pub fn frame_encoded(&self, format: Format) {
         self.encodings.get_or_create(&EncodingLabels { format }).inc();
+    }
+
+    /// A frame was compressed.
+    pub fn frame_compressed(&self, format: Format, block: Block) {
+        self.compressions.get_or_create(&CompressionLabels { format, block }).inc();
     }
 
     /// A viewer connected.

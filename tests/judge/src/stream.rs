@@ -1,7 +1,7 @@
 //! Streams: what a client decodes is the frame that was encoded, whatever is drawn in it.
 
 use backend::encode::{
-    EndReason,
+    Coding, EndReason,
     multipart::{self, Boundary},
     sse,
 };
@@ -34,10 +34,10 @@ struct Event {
 fn events(revision: Revision, svg: &str) {
     let frame = Frame { revision, svg: svg.into() };
     let mut stream = [sse::RETRY, sse::HEARTBEAT].concat().into_bytes();
-    stream.extend(sse::event(&frame));
+    stream.extend(sse::event(&frame).payload());
     stream.extend_from_slice(sse::HEARTBEAT.as_bytes());
-    stream.extend(sse::event(&frame));
-    stream.extend(sse::end(EndReason::Expired));
+    stream.extend(sse::event(&frame).payload());
+    stream.extend(sse::end(EndReason::Expired).identity.payload());
     let id = revision.to_string();
     // XML reads every line end as a newline (XML 1.0 §2.11).
     let data = svg.replace("\r\n", "\n").replace('\r', "\n");
@@ -85,7 +85,8 @@ fn parts(svg: &str) {
     let svg = svg.replace(BOUNDARY, name).replace(END_OF_BOUNDARY, &name[1..]);
     let part = multipart::part(&boundary, &svg);
     let closing = multipart::closing(&boundary, &svg);
-    let stream = [multipart::opening(&boundary), part.clone(), part, closing].concat();
+    let stream = [boundary.opening(Coding::Identity), &part, &part, &closing];
+    let stream = stream.map(|chunk| chunk.payload()).concat();
     let stream = String::from_utf8(stream).expect("a stream of UTF-8");
     // Engines look for the boundary anywhere, not at the beginning of a line only.
     let pieces: Vec<&str> = stream.split(&format!("--{name}")).collect();

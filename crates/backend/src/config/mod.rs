@@ -78,6 +78,8 @@ pub struct Config {
     pub keys: KeySettings,
     /// How often an idle stream shows that it is alive.
     pub heartbeat: Duration,
+    /// Whether streams are compressed for whoever takes that.
+    pub stream_compression: bool,
     /// How long streams may take to end when the server stops.
     pub drain_timeout: Duration,
     /// Largest request body.
@@ -129,6 +131,7 @@ impl Config {
             },
             keys: KeySettings::new(raw, token_lifetimes)?,
             heartbeat: raw.with("heartbeat", heartbeat)?,
+            stream_compression: raw.with("stream-compression", switch)?,
             drain_timeout: raw.with("drain-timeout", pause)?,
             max_body_bytes: raw.with("max-body-bytes", count)?,
             limits: limits::limits(raw)?,

@@ -135,6 +135,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("heartbeat", "DURATION", "15s", "How often an idle stream shows that it is alive"),
     setting(
+        "stream-compression",
+        "on|off",
+        "on",
+        "Compress streams with gzip, once for all viewers, for those who take that",
+    ),
+    setting(
         "drain-timeout",
         "DURATION",
         "10s",

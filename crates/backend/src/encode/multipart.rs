@@ -8,13 +8,18 @@
 
 use std::{borrow::Cow, iter};
 
-use bytes::Bytes;
+use once_cell::sync::OnceCell;
 use rand::distr::{Alphanumeric, Distribution};
+
+use super::{Chunk, Coding, PerCoding};
 
 /// What separates the parts of a stream. It is random, but no secret: whoever watches can
 /// read it and draw it. [`part`] sees to it that no client takes it for more than a picture.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Boundary(String);
+#[derive(Debug)]
+pub struct Boundary {
+    name: String,
+    opening: OnceCell<PerCoding<Chunk>>,
+}
 
 /// Begins every boundary. No name in a checked picture has a capital in it, so a boundary
 /// stands in text and values only, where XML has a second way to spell it.
@@ -39,53 +44,70 @@ impl Boundary {
         // spelling each of them otherwise leaves none.
         let random = Alphanumeric.sample_iter(rand::rng()).map(char::from);
         let random = random.filter(|c| *c != BOUNDARY_START).take(BOUNDARY_LENGTH);
-        Self(iter::once(BOUNDARY_START).chain(random).collect())
+        Self::named(iter::once(BOUNDARY_START).chain(random).collect())
+    }
+
+    fn named(name: String) -> Self {
+        Self { name, opening: OnceCell::new() }
     }
 
     /// The media type of a stream that is divided by this boundary.
     pub fn content_type(&self) -> String {
-        format!("multipart/x-mixed-replace; boundary={}", self.0)
+        format!("multipart/x-mixed-replace; boundary={}", self.name)
+    }
+
+    /// What a stream begins with: padding, then the first part's header block.
+    pub fn opening(&self, coding: Coding) -> &Chunk {
+        let made = || {
+            let opening = format!("{:PADDING_BYTES$}\r\n--{}\r\n{PART_HEADERS}", "", self.name);
+            PerCoding::beginning(opening.as_bytes())
+        };
+        self.opening.get_or_init(made).of(coding)
     }
 
     /// The picture in a spelling that does not contain this boundary.
     fn kept_out_of<'a>(&self, svg: &'a str) -> Cow<'a, str> {
-        if !svg.contains(&self.0) {
+        if !svg.contains(&self.name) {
             return Cow::Borrowed(svg);
         }
-        let (_, rest) = self.0.split_at(BOUNDARY_START.len_utf8());
-        Cow::Owned(svg.replace(&self.0, &format!("{BOUNDARY_START_REFERENCE}{rest}")))
+        let (_, rest) = self.name.split_at(BOUNDARY_START.len_utf8());
+        Cow::Owned(svg.replace(&self.name, &format!("{BOUNDARY_START_REFERENCE}{rest}")))
     }
 }
 
-/// What a stream begins with: padding, then the first part's header block.
-pub fn opening(boundary: &Boundary) -> Bytes {
-    format!("{:PADDING_BYTES$}\r\n--{}\r\n{PART_HEADERS}", "", boundary.0).into()
-}
-
 /// One frame: its body, and the next part's header block.
-pub fn part(boundary: &Boundary, svg: &str) -> Bytes {
-    format!("{}\r\n--{}\r\n{PART_HEADERS}", boundary.kept_out_of(svg), boundary.0).into()
+pub fn part(boundary: &Boundary, svg: &str) -> Chunk {
+    ended(boundary, svg, "\r\n", PART_HEADERS)
 }
 
 /// The end of a stream: the last frame again, so that the open part is a whole picture, and
 /// the closing boundary, without which WebKit shows a broken image.
-pub fn closing(boundary: &Boundary, svg: &str) -> Bytes {
-    format!("{}\r\n--{}--\r\n", boundary.kept_out_of(svg), boundary.0).into()
+pub fn closing(boundary: &Boundary, svg: &str) -> Chunk {
+    ended(boundary, svg, "--\r\n", "")
+}
+
+fn ended(boundary: &Boundary, svg: &str, line_end: &str, headers: &str) -> Chunk {
+    let body = boundary.kept_out_of(svg);
+    Chunk::of(body.len() + boundary.name.len() + headers.len() + 8, |part| {
+        for text in [&body, "\r\n--", &boundary.name, line_end, headers] {
+            part.extend_from_slice(text.as_bytes());
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn text(bytes: &Bytes) -> &str {
-        std::str::from_utf8(bytes).unwrap()
+    fn text(chunk: &Chunk) -> String {
+        String::from_utf8(chunk.payload().to_vec()).unwrap()
     }
 
     #[test]
     fn a_stream_is_padding_then_headers_before_bodies() {
-        let boundary = Boundary("b".to_owned());
-        let opening = opening(&boundary);
-        let (padding, rest) = text(&opening).split_at(PADDING_BYTES);
+        let boundary = Boundary::named("b".to_owned());
+        let opening = text(boundary.opening(Coding::Identity));
+        let (padding, rest) = opening.split_at(PADDING_BYTES);
         assert!(padding.bytes().all(|b| b == b' '));
         assert_eq!(rest, "\r\n--b\r\nContent-Type: image/svg+xml; charset=utf-8\r\n\r\n");
         assert_eq!(
@@ -98,20 +120,20 @@ mod tests {
     #[test]
     fn boundaries_differ_and_are_legal() {
         let (one, two) = (Boundary::random(), Boundary::random());
-        assert_ne!(one, two);
-        assert!(one.0.bytes().all(|b| b.is_ascii_alphanumeric()));
-        assert!(one.0.len() <= 70, "RFC 2046 §5.1.1");
+        assert_ne!(one.name, two.name);
+        assert!(one.name.bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert!(one.name.len() <= 70, "RFC 2046 §5.1.1");
     }
 
     #[test]
     fn whoever_draws_the_boundary_draws_just_that() {
         for _ in 0..200 {
             let boundary = Boundary::random();
-            let rest = &boundary.0[1..];
-            let svg = format!("<svg id='{0}'>--{0}--{0}{0}{rest}</svg>", boundary.0);
-            let part = part(&boundary, &svg);
-            assert_eq!(text(&part).matches(&boundary.0).count(), 1, "{part:?}");
-            let (picture, _) = text(&part).split_once("\r\n--").unwrap();
+            let rest = &boundary.name[1..];
+            let svg = format!("<svg id='{0}'>--{0}--{0}{0}{rest}</svg>", boundary.name);
+            let part = text(&part(&boundary, &svg));
+            assert_eq!(part.matches(&boundary.name).count(), 1, "{part:?}");
+            let (picture, _) = part.split_once("\r\n--").unwrap();
             assert_eq!(picture.replace("&#66;", "B"), svg);
         }
     }

@@ -2,10 +2,10 @@
 
 use std::iter;
 
-use bytes::Bytes;
 use common::Frame;
+use once_cell::sync::Lazy;
 
-use super::EndReason;
+use super::{Chunk, EndReason, PerCoding};
 
 /// The media type of the stream.
 pub const CONTENT_TYPE: &str = "text/event-stream";
@@ -20,23 +20,29 @@ pub const HEARTBEAT: &str = ":\n\n";
 ///
 /// Every line of the picture becomes a `data:` line; a client joins them with newlines. XML
 /// reads any line end as a newline anyway, so the picture stays the same.
-pub fn event(frame: &Frame) -> Bytes {
-    let mut text = String::with_capacity(frame.svg.len() + 64);
-    text.push_str("id: ");
-    text.push_str(&frame.revision.to_string());
-    text.push('\n');
-    for line in lines(&frame.svg) {
-        text.push_str("data: ");
-        text.push_str(line);
-        text.push('\n');
-    }
-    text.push('\n');
-    text.into()
+pub fn event(frame: &Frame) -> Chunk {
+    Chunk::of(frame.svg.len() + 64, |event| {
+        let mut add = |text: &str| event.extend_from_slice(text.as_bytes());
+        add("id: ");
+        add(&frame.revision.to_string());
+        add("\n");
+        for line in lines(&frame.svg) {
+            add("data: ");
+            add(line);
+            add("\n");
+        }
+        add("\n");
+    })
 }
 
 /// The last event of a stream.
-pub fn end(reason: EndReason) -> Bytes {
-    format!("event: end\ndata: {{\"reason\":\"{}\"}}\n\n", reason.as_str()).into()
+pub fn end(reason: EndReason) -> &'static PerCoding<Chunk> {
+    static ENDS: Lazy<[PerCoding<Chunk>; 4]> = Lazy::new(|| EndReason::ALL.map(made));
+    fn made(reason: EndReason) -> PerCoding<Chunk> {
+        let event = format!("event: end\ndata: {{\"reason\":\"{}\"}}\n\n", reason.as_str());
+        PerCoding::piece(event.as_bytes())
+    }
+    &ENDS[reason as usize]
 }
 
 /// Splits at CRLF, LF and CR: to a client each of them ends a line, and one that slipped
@@ -59,7 +65,7 @@ mod tests {
 
     fn encoded(svg: &str) -> String {
         let frame = Frame { revision: Revision { epoch: 7, seq: 3 }, svg: svg.into() };
-        String::from_utf8(event(&frame).to_vec()).unwrap()
+        String::from_utf8(event(&frame).payload().to_vec()).unwrap()
     }
 
     #[test]
@@ -78,9 +84,9 @@ mod tests {
 
     #[test]
     fn an_end_says_why() {
-        assert_eq!(
-            end(EndReason::Draining),
-            "event: end\ndata: {\"reason\":\"draining\"}\n\n".as_bytes()
-        );
+        for reason in EndReason::ALL {
+            let event = format!("event: end\ndata: {{\"reason\":\"{}\"}}\n\n", reason.as_str());
+            assert_eq!(end(reason).identity.payload(), event);
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Handlers extract, call a room, and answer. What a handler may do is in its signature:
 //! one without a right among its extractors is public.
 
+mod coding;
 mod cookies;
 mod cors;
 mod docs;

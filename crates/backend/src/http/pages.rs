@@ -9,7 +9,7 @@ use axum::{
 };
 use rust_embed::{Embed, EmbeddedFile};
 
-use super::{App, error::ApiError, extract::Segments};
+use super::{App, coding::Codings, error::ApiError, extract::Segments};
 
 #[derive(Embed)]
 #[folder = "../frontend/dist"]
@@ -71,15 +71,10 @@ pub(super) async fn fallback(request: Request) -> Result<Response, ApiError> {
 
 /// A file in the smallest form that the client takes.
 fn file(name: &str, request: &HeaderMap) -> Option<Response> {
-    let accepted = request.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    let accepts = |coding: &str| {
-        accepted.unwrap_or("").split(',').any(|offer| {
-            let (name, quality) = offer.split_once(";q=").unwrap_or((offer, "1"));
-            name.trim() == coding && quality.trim().parse().is_ok_and(|quality: f32| quality > 0.0)
-        })
-    };
+    let codings = Codings::of(request);
     let compressed = |coding, suffix| {
-        accepts(coding)
+        codings
+            .take(coding)
             .then(|| Files::get(&format!("{name}{suffix}")))
             .flatten()
             .map(|file| (file, Some(coding)))

@@ -1,19 +1,20 @@
 //! Live pictures over HTTP: one URL, and what comes back depends on who asks.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use common::{Revision, path};
-use futures_util::stream;
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::StreamExt;
 
 use super::{
     App,
+    coding::Codings,
     cors::EXPOSED,
     docs::{Finding, Pictures, Refusals, reads, refuses},
     error::ApiError,
@@ -22,9 +23,9 @@ use super::{
     shares::Shares,
 };
 use crate::{
-    encode::{EndReason, SharedFrame, multipart, sse},
-    hub::{Seen, Viewer},
-    limit::{Limit, Seat},
+    delivery::{Exit, Live},
+    encode::{Coding, Format, sse},
+    limit::Limit,
     render::{Size, page},
     session::SessionError,
 };
@@ -69,8 +70,10 @@ pub(super) async fn owned(
     method: Method,
     known: IfNoneMatch,
     headers: HeaderMap,
+    exit: Option<Extension<Exit>>,
 ) -> Result<Response, ApiError> {
-    let asker = Asker { shares, method, headers };
+    let exit = exit.map(|Extension(exit)| exit);
+    let asker = Asker { shares, method, headers, exit };
     answer(readable, &app, &known, &asker).await
 }
 
@@ -93,8 +96,9 @@ pub(super) async fn public(
     method: Method,
     known: IfNoneMatch,
     headers: HeaderMap,
+    exit: Option<Extension<Exit>>,
 ) -> Result<Response, ApiError> {
-    owned(readable, app, shares, method, known, headers).await
+    owned(readable, app, shares, method, known, headers, exit).await
 }
 
 /// Who asks for a stream, as far as the answer depends on it.
@@ -102,16 +106,17 @@ struct Asker {
     shares: Shares,
     method: Method,
     headers: HeaderMap,
+    exit: Option<Exit>,
 }
 
 async fn answer(
     Readable(readable): Readable,
     app: &App,
     known: &IfNoneMatch,
-    Asker { shares, method, headers }: &Asker,
+    Asker { shares, method, headers, exit }: &Asker,
 ) -> Result<Response, ApiError> {
     let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let Watching { shown, viewer, form, size, proof } = match readable {
+    let Watching { shown, place, form, size, proof } = match readable {
         Ok(watching) => watching,
         // A browser's EventSource that comes back: 204 is how it is told to stop.
         Err(SessionError::NotFound) if last_event_id.is_some() => {
@@ -126,9 +131,24 @@ async fn answer(
     // Whoever asks for the head alone does not stay.
     let stays = streams && method != Method::HEAD;
     let seat = stays.then(|| shares.seat(&shown.address)).transpose()?;
+    let begin = |format, knows| {
+        let compresses = app.config.stream_compression && Codings::of(headers).take("gzip");
+        let coding = if compresses { Coding::Gzip } else { Coding::Identity };
+        Live::begin(seat, place, format, coding, knows)
+            // It went away in this very moment, and a stream of parts cannot say so.
+            .ok_or(SessionError::NotFound)
+    };
+    let exit = exit.as_ref().filter(|_| stays);
     let mut response = match form {
-        Form::Sse => events(viewer, seat, last_event_id.and_then(|id| id.parse().ok())),
-        Form::Multipart => parts(viewer, seat),
+        Form::Sse => {
+            let knows = last_event_id.and_then(|id| id.parse().ok());
+            send(begin(Format::Sse, knows)?, sse::CONTENT_TYPE, exit)
+        }
+        Form::Multipart => {
+            let live = begin(Format::Multipart, None)?;
+            let content_type = live.shown().map(|shown| shown.boundary().content_type());
+            send(live, &content_type.unwrap_or_default(), exit)
+        }
         Form::Html => watch_page(&shown.address.to_string(), &path::stream(&shown.address))?,
         Form::Svg => {
             let svg = shown.frame.svg.clone();
@@ -179,10 +199,13 @@ fn share(headers: &mut HeaderMap, proof: &Proof) {
     }
     match proof {
         Proof::NotNeeded => {
-            add(header::VARY, "Accept, Sec-Fetch-Dest");
+            add(header::VARY, "Accept, Accept-Encoding, Sec-Fetch-Dest");
         }
         Proof::Header | Proof::Ticket { .. } | Proof::Cookie => {
-            add(header::VARY, "Accept, Sec-Fetch-Dest, Sec-Fetch-Site, Authorization, Cookie");
+            add(
+                header::VARY,
+                "Accept, Accept-Encoding, Sec-Fetch-Dest, Sec-Fetch-Site, Authorization, Cookie",
+            );
             if headers.contains_key(header::ETAG) {
                 headers
                     .insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -217,53 +240,24 @@ fn watch_page(title: &str, stream: &str) -> Result<Response, ApiError> {
     Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)).into_response())
 }
 
-fn live(content_type: &str, body: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+/// Sends a stream: out by the exit, where there is one.
+fn send(live: Live, content_type: &str, exit: Option<&Exit>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-store"),
         // Proxies that gather an answer before they pass it on would gather for ever.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (headers, Body::from_stream(body.map(Ok::<_, Infallible>))).into_response()
-}
-
-fn events(mut viewer: Viewer, seat: Option<Seat>, seen: Option<Revision>) -> Response {
-    // Looking marks the frame as seen, so what is known already is not sent again.
-    let first = viewer.look().filter(|frame| Some(frame.revision()) != seen);
-    let opening = std::iter::once(Bytes::from_static(sse::RETRY.as_bytes()))
-        .chain(first.map(|frame| frame.event()));
-    // The seat comes first in each state: who leaves frees it before they are seen to be gone.
-    let body = stream::unfold(Some((seat, viewer)), async |state| {
-        let (seat, mut viewer) = state?;
-        Some(match viewer.next().await {
-            Seen::Frame(frame) => (frame.event(), Some((seat, viewer))),
-            Seen::Quiet => (Bytes::from_static(sse::HEARTBEAT.as_bytes()), Some((seat, viewer))),
-            Seen::End(reason) => (sse::end(reason), None),
-        })
-    });
-    live(sse::CONTENT_TYPE, tokio_stream::iter(opening).chain(body))
-}
-
-fn parts(mut viewer: Viewer, seat: Option<Seat>) -> Response {
-    // Without a first frame there is nothing to show, and the picture would stay open and
-    // empty: the session went away in this very moment.
-    let Some(first) = viewer.look() else {
-        return ApiError::from(SessionError::NotFound).into_response();
+    let coding = match live.coding() {
+        Coding::Identity => None,
+        Coding::Gzip => Some([(header::CONTENT_ENCODING, "gzip")]),
     };
-    let content_type = first.boundary().content_type();
-    let opening = [multipart::opening(first.boundary()), first.part()];
-    let body = stream::unfold(Some((seat, viewer, first)), async |state| {
-        let (seat, mut viewer, shown): (_, Viewer, Arc<SharedFrame>) = state?;
-        Some(match viewer.next().await {
-            Seen::Frame(frame) => (frame.part(), Some((seat, viewer, frame))),
-            Seen::Quiet => (shown.part(), Some((seat, viewer, shown))),
-            Seen::End(reason) => {
-                // What came in the very moment of a drain is what stays on the screen.
-                let newest = (reason == EndReason::Draining).then(|| viewer.look()).flatten();
-                let last = newest.unwrap_or(shown);
-                (multipart::closing(last.boundary(), &last.frame().svg), None)
-            }
-        })
-    });
-    live(&content_type, tokio_stream::iter(opening).chain(body))
+    let body = match exit {
+        Some(exit) => {
+            exit.leave(live);
+            Body::empty()
+        }
+        None => Body::from_stream(live.into_body().map(Ok::<_, Infallible>)),
+    };
+    (headers, coding, body).into_response()
 }

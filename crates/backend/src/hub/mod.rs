@@ -4,6 +4,8 @@
 //! frame replaces the one before it: a slow viewer skips, nobody is owed a queue, and the
 //! memory of a viewer is constant.
 
+mod ears;
+mod place;
 mod viewer;
 
 use std::sync::{
@@ -24,11 +26,15 @@ use crate::{
     metrics::Metrics,
 };
 
-pub use self::viewer::{Seen, Viewer};
+pub use self::{
+    ears::{Cue, Ears},
+    place::{Place, Seen},
+    viewer::Viewer,
+};
 
 /// What a room shows.
 #[derive(Debug, Clone)]
-enum Scene {
+pub enum Scene {
     /// Someone came, and nobody has said yet what is drawn.
     Empty,
     /// The newest frame.
@@ -45,6 +51,8 @@ struct Pulse {
 
 #[derive(Debug)]
 struct Room {
+    address: SessionAddress,
+    number: u64,
     scene: watch::Sender<Scene>,
     viewers: AtomicU64,
     /// What other nodes show, once someone stays.
@@ -52,8 +60,10 @@ struct Room {
 }
 
 impl Room {
-    fn empty() -> Arc<Self> {
+    fn empty(address: SessionAddress, number: u64) -> Arc<Self> {
         Arc::new(Self {
+            address,
+            number,
             scene: watch::Sender::new(Scene::Empty),
             viewers: AtomicU64::new(0),
             following: OnceLock::new(),
@@ -93,6 +103,8 @@ impl Room {
 #[derive(Debug)]
 pub struct Hub {
     rooms: DashMap<SessionAddress, Arc<Room>>,
+    /// How many rooms there have been.
+    opened: AtomicU64,
     pulse: watch::Sender<Pulse>,
     present: TaskTracker,
     bus: Arc<dyn Bus>,
@@ -107,6 +119,7 @@ impl Hub {
         present.close();
         Arc::new(Self {
             rooms: DashMap::new(),
+            opened: AtomicU64::new(0),
             pulse: watch::Sender::default(),
             present,
             bus,
@@ -156,17 +169,18 @@ impl Hub {
         self.rooms.iter().map(|room| room.key().clone()).collect()
     }
 
-    /// Enters the room of a session. From now on the viewer misses nothing: join first, then
-    /// read the store and [`Viewer::offer`] what it says; the higher revision wins. Private
-    /// frames are not for this viewer until it is [admitted](Viewer::admit).
-    pub fn join(self: &Arc<Self>, address: &SessionAddress) -> Viewer {
+    /// Enters the room of a session. From now on nothing is missed: join first, then read the
+    /// store and [`Place::offer`] what it says; the higher revision wins. Private frames are not
+    /// seen from this place until it is [admitted](Place::admit).
+    pub fn join(self: &Arc<Self>, address: &SessionAddress) -> Place {
         let room = {
-            let room = self.rooms.entry(address.clone()).or_insert_with(Room::empty);
+            let open = || Room::empty(address.clone(), self.opened.fetch_add(1, Ordering::Relaxed));
+            let room = self.rooms.entry(address.clone()).or_insert_with(open);
             // Counted while the map's guard is held: a room with this count cannot be removed.
             room.viewers.fetch_add(1, Ordering::Relaxed);
             room.clone()
         };
-        Viewer::new(self.clone(), address.clone(), room)
+        Place::new(self.clone(), room)
     }
 
     /// Shows a frame to whoever watches the session on this node and may see it; the streams
@@ -222,8 +236,8 @@ impl Hub {
         self.rooms.get(address).map(|room| room.clone())
     }
 
-    fn leave(&self, address: &SessionAddress, room: &Arc<Room>) {
-        self.rooms.remove_if(address, |_, current| {
+    fn leave(&self, room: &Arc<Room>) {
+        self.rooms.remove_if(&room.address, |_, current| {
             Arc::ptr_eq(current, room) && room.viewers.fetch_sub(1, Ordering::Relaxed) == 1
         });
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{bus::LocalBus, clock::ManualClock};
+use crate::{bus::LocalBus, clock::ManualClock, encode::Format};
 use common::{Revision, api::Visibility};
 use time::OffsetDateTime;
 
@@ -41,7 +41,7 @@ fn sees_nothing(viewer: &mut Viewer) {
 #[tokio::test]
 async fn a_slow_viewer_gets_the_newest_frame_and_no_backlog() {
     let Stage { hub, chart, .. } = stage();
-    let mut viewer = hub.join(&chart);
+    let mut viewer = hub.join(&chart).watch(None);
     for seq in 1..=1000 {
         hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), PUBLIC);
     }
@@ -52,9 +52,9 @@ async fn a_slow_viewer_gets_the_newest_frame_and_no_backlog() {
 #[tokio::test]
 async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
     let Stage { hub, chart, .. } = stage();
-    let mut viewer = hub.join(&chart);
+    let mut viewer = hub.join(&chart).watch(None);
     hub.show(&chart, &frame(3, "<svg>3</svg>"), PUBLIC);
-    viewer.offer(&frame(2, "<svg>2</svg>"), PUBLIC);
+    viewer.place.offer(&frame(2, "<svg>2</svg>"), PUBLIC);
     assert_eq!(sees(&mut viewer).await, "<svg>3</svg>");
     hub.show(&chart, &frame(1, "<svg>1</svg>"), PUBLIC);
     sees_nothing(&mut viewer);
@@ -63,8 +63,8 @@ async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
 #[tokio::test]
 async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
     let Stage { hub, chart, .. } = stage();
-    let mut viewer = hub.join(&chart);
-    viewer.offer(&frame(1, "<svg/>"), PUBLIC);
+    let mut viewer = hub.join(&chart).watch(None);
+    viewer.place.offer(&frame(1, "<svg/>"), PUBLIC);
     assert_eq!(sees(&mut viewer).await, "<svg/>");
     hub.show(&chart, &frame(2, "<svg/>"), PUBLIC);
     sees_nothing(&mut viewer);
@@ -74,12 +74,15 @@ async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
 #[tokio::test]
 async fn a_frame_is_encoded_once_for_all() {
     let Stage { hub, chart, .. } = stage();
-    let mut viewers: Vec<_> = (0..3).map(|_| hub.join(&chart)).collect();
+    let mut viewers: Vec<_> = (0..3).map(|_| hub.join(&chart).watch(None)).collect();
     hub.show(&chart, &frame(1, "<svg/>"), PUBLIC);
     let mut seen = Vec::new();
     for viewer in &mut viewers {
         let Seen::Frame(frame) = viewer.next().await else { panic!("no frame") };
-        seen.push((frame.event().as_ptr(), frame.part().as_ptr()));
+        let bytes = |format| {
+            [frame.plain(format), frame.whole(format)].map(|chunk| chunk.framed().as_ptr())
+        };
+        seen.push([Format::Sse, Format::Multipart].map(bytes));
     }
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
 }
@@ -99,9 +102,9 @@ async fn rooms_go_with_their_last_viewer() {
 #[tokio::test]
 async fn the_end_reaches_everyone_and_the_next_life_is_another_room() {
     let Stage { hub, chart, .. } = stage();
-    let mut old = hub.join(&chart);
+    let mut old = hub.join(&chart).watch(None);
     hub.end(&chart, 1, EndReason::Deleted);
-    let mut new = hub.join(&chart);
+    let mut new = hub.join(&chart).watch(None);
     hub.show(&chart, &frame(1, "<svg/>"), PUBLIC);
     assert!(matches!(old.next().await, Seen::End(EndReason::Deleted)));
     assert_eq!(sees(&mut new).await, "<svg/>");
@@ -120,8 +123,8 @@ async fn only_an_idle_viewer_is_kept_alive() {
         clock.advance(HEARTBEAT);
         assert!(beat.as_mut().poll(&mut context).is_pending());
     };
-    let mut viewer = hub.join(&chart);
-    viewer.offer(&frame(1, "<svg/>"), PUBLIC);
+    let mut viewer = hub.join(&chart).watch(None);
+    viewer.place.offer(&frame(1, "<svg/>"), PUBLIC);
     assert_eq!(sees(&mut viewer).await, "<svg/>");
     tick();
     sees_nothing(&mut viewer);
@@ -132,7 +135,7 @@ async fn only_an_idle_viewer_is_kept_alive() {
 #[tokio::test]
 async fn a_drain_spreads_the_ends_over_its_time() {
     let Stage { hub, clock, chart } = stage();
-    let mut viewers: Vec<_> = (0..200).map(|_| hub.join(&chart)).collect();
+    let mut viewers: Vec<_> = (0..200).map(|_| hub.join(&chart).watch(None)).collect();
     let over = Duration::from_secs(100);
     hub.drain(over);
     let mut ended_at_half = 0;
@@ -156,8 +159,10 @@ async fn a_drain_spreads_the_ends_over_its_time() {
 #[tokio::test]
 async fn a_right_that_ends_ends_the_stream() {
     let Stage { hub, clock, chart } = stage();
-    let mut viewer = hub.join(&chart);
-    viewer.admit(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60), std::future::pending());
+    let mut viewer = hub.join(&chart).watch(None);
+    viewer
+        .place
+        .admit(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60), std::future::pending());
     clock.advance(Duration::from_secs(60));
     assert!(matches!(viewer.next().await, Seen::End(EndReason::Revoked)));
 }
@@ -165,7 +170,7 @@ async fn a_right_that_ends_ends_the_stream() {
 #[tokio::test]
 async fn an_end_that_was_looked_at_is_still_met() {
     let Stage { hub, chart, .. } = stage();
-    let mut viewer = hub.join(&chart);
+    let mut viewer = hub.join(&chart).watch(None);
     hub.end(&chart, 1, EndReason::Deleted);
     assert!(viewer.look().is_none());
     assert!(matches!(viewer.next().await, Seen::End(EndReason::Deleted)));
@@ -174,14 +179,14 @@ async fn an_end_that_was_looked_at_is_still_met() {
 #[tokio::test]
 async fn a_new_life_ends_the_streams_of_the_one_before_and_no_others() {
     let Stage { hub, chart, .. } = stage();
-    let mut old = hub.join(&chart);
+    let mut old = hub.join(&chart).watch(None);
     hub.show(&chart, &frame(9, "<svg>old</svg>"), PUBLIC);
     assert_eq!(sees(&mut old).await, "<svg>old</svg>");
     let born = Revision { epoch: 2, seq: 1 };
     hub.end(&chart, born.epoch - 1, EndReason::Expired);
     assert!(matches!(old.next().await, Seen::End(EndReason::Expired)));
-    let mut new = hub.join(&chart);
-    new.offer(&Frame { revision: born, svg: "<svg>new</svg>".into() }, PUBLIC);
+    let mut new = hub.join(&chart).watch(None);
+    new.place.offer(&Frame { revision: born, svg: "<svg>new</svg>".into() }, PUBLIC);
     hub.end(&chart, born.epoch - 1, EndReason::Expired);
     assert_eq!(sees(&mut new).await, "<svg>new</svg>");
     sees_nothing(&mut new);
@@ -199,15 +204,16 @@ async fn whoever_has_seen_nothing_is_sent_to_look_again_when_a_life_ends() {
 #[tokio::test]
 async fn a_private_frame_is_seen_by_the_admitted_alone_whatever_brought_it() {
     let Stage { hub, chart, .. } = stage();
-    let (mut stranger, mut owner) = (hub.join(&chart), hub.join(&chart));
-    owner.admit(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60), std::future::pending());
+    let watch = || hub.join(&chart).watch(None);
+    let (mut stranger, mut owner) = (watch(), watch());
+    owner.place.admit(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60), std::future::pending());
     hub.show(&chart, &frame(1, "<svg>open</svg>"), PUBLIC);
     assert_eq!(sees(&mut stranger).await, "<svg>open</svg>");
     // The same picture: it is the audience that changes.
     hub.show(&chart, &frame(2, "<svg>open</svg>"), PRIVATE);
     assert!(matches!(stranger.next().await, Seen::End(EndReason::Revoked)));
     assert_eq!(sees(&mut owner).await, "<svg>open</svg>");
-    let mut late = hub.join(&chart);
+    let mut late = hub.join(&chart).watch(None);
     assert!(late.look().is_none());
     assert!(matches!(late.next().await, Seen::End(EndReason::Revoked)));
 }
@@ -215,12 +221,12 @@ async fn a_private_frame_is_seen_by_the_admitted_alone_whatever_brought_it() {
 #[tokio::test]
 async fn another_life_is_not_shown_to_the_viewers_of_this_one() {
     let Stage { hub, chart, .. } = stage();
-    let mut old = hub.join(&chart);
+    let mut old = hub.join(&chart).watch(None);
     hub.show(&chart, &frame(7, "<svg>old</svg>"), PUBLIC);
     assert_eq!(sees(&mut old).await, "<svg>old</svg>");
-    let mut new = hub.join(&chart);
+    let mut new = hub.join(&chart).watch(None);
     let reborn = Revision { epoch: 2, seq: 1 };
-    new.offer(&Frame { revision: reborn, svg: "<svg>old</svg>".into() }, PUBLIC);
+    new.place.offer(&Frame { revision: reborn, svg: "<svg>old</svg>".into() }, PUBLIC);
     assert!(matches!(old.next().await, Seen::End(EndReason::Expired)));
     assert_eq!(sees(&mut new).await, "<svg>old</svg>");
 }
@@ -228,7 +234,7 @@ async fn another_life_is_not_shown_to_the_viewers_of_this_one() {
 #[tokio::test]
 async fn a_picture_that_never_stands_still_does_not_hold_up_a_drain() {
     let Stage { hub, clock, chart } = stage();
-    let mut viewer = hub.join(&chart);
+    let mut viewer = hub.join(&chart).watch(None);
     hub.drain(Duration::from_secs(10));
     for seq in 1.. {
         hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), PUBLIC);

@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::{Config, RedisSettings},
     connections::{Doorway, open_files},
+    delivery::Delivery,
     http::{self, App, Reference, ReferenceError},
     hub::Hub,
     lifecycle::Lifecycle,
@@ -211,10 +212,12 @@ impl Server {
         self.lifecycle.spawn(self.app.tickets.clone().expire());
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         let finish = CancellationToken::new();
+        let delivery = Delivery::new(&self.lifecycle);
         let mut serving = Box::pin(async {
             tokio::join!(
-                self.doorway(listeners.public).serve(http::public(self.app.clone()), &finish),
-                self.doorway(listeners.ops).serve(http::ops(self.app.clone()), &finish),
+                self.doorway(listeners.public, &delivery)
+                    .serve(http::public(self.app.clone()), &finish),
+                self.doorway(listeners.ops, &delivery).serve(http::ops(self.app.clone()), &finish),
             )
         });
         let stopping = async {
@@ -243,11 +246,12 @@ impl Server {
         Ok(())
     }
 
-    fn doorway(&self, listener: TcpListener) -> Doorway {
+    fn doorway(&self, listener: TcpListener, delivery: &Arc<Delivery>) -> Doorway {
         Doorway {
             listener,
             limits: self.app.limits.clone(),
             head_timeout: self.app.config.head_timeout,
+            delivery: delivery.clone(),
             clock: self.clock.clone(),
             lifecycle: self.lifecycle.clone(),
         }

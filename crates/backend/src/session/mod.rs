@@ -29,7 +29,7 @@ use crate::{
     clock::Clock,
     config::Lifetimes,
     encode::{EndReason, Terms},
-    hub::{Hub, Viewer},
+    hub::{Hub, Place},
     lifecycle::Lifecycle,
     render::{RenderError, Renderer, Size},
     store::{
@@ -356,25 +356,25 @@ impl Sessions {
         address: &SessionAddress,
         caller: Option<&Identity>,
         stays: bool,
-    ) -> Result<(Viewer, Shown), SessionError> {
+    ) -> Result<(Place, Shown), SessionError> {
         loop {
-            let mut viewer = self.hub.join(address);
-            let mut shown = self.enter(&mut viewer, address, caller).await?;
-            if stays && !viewer.listens() {
-                viewer.listening().await?;
+            let mut place = self.hub.join(address);
+            let mut shown = self.enter(&mut place, address, caller).await?;
+            if stays && !place.listens() {
+                place.listening().await?;
                 // What came before this node listened is in the store.
-                shown = self.enter(&mut viewer, address, caller).await?;
+                shown = self.enter(&mut place, address, caller).await?;
             }
             // The room may have ended with an earlier life of what was read just now.
-            if !viewer.has_ended() {
-                return Ok((viewer, shown));
+            if !place.has_ended() {
+                return Ok((place, shown));
             }
         }
     }
 
     async fn enter(
         &self,
-        viewer: &mut Viewer,
+        place: &mut Place,
         address: &SessionAddress,
         caller: Option<&Identity>,
     ) -> Result<Shown, SessionError> {
@@ -382,7 +382,7 @@ impl Sessions {
             Ok(session) => Shown::from(session),
             Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
             // What is shown here is what was stored when it was last heard of.
-            Err(SessionError::Store(error @ StoreError::Unavailable(_))) => match viewer.shown() {
+            Err(SessionError::Store(error @ StoreError::Unavailable(_))) => match place.shown() {
                 Some(frame) if frame.terms().expires_at > self.clock.now() => Shown {
                     address: address.clone(),
                     frame: frame.frame().clone(),
@@ -394,9 +394,9 @@ impl Sessions {
         };
         match access::may_watch(address, shown.terms.visibility, caller)? {
             Right::Lasting => {}
-            Right::Of(caller) => viewer.admit(caller.expires_at, caller.key.clone().ends()),
+            Right::Of(caller) => place.admit(caller.expires_at, caller.key.clone().ends()),
         }
-        viewer.offer(&shown.frame, shown.terms);
+        place.offer(&shown.frame, shown.terms);
         Ok(shown)
     }
 

@@ -22,7 +22,7 @@ use crate::{
         error::ApiError,
         form::{Form, How},
     },
-    hub::Viewer,
+    hub::Place,
     render::Size,
     session::{SessionError, Sessions, Shown, access::Denied},
     ticket::TicketError,
@@ -162,7 +162,7 @@ pub(in crate::http) enum Suffix {
 /// A session that the caller may watch, and a place to watch it from.
 pub(in crate::http) struct Watching {
     pub(in crate::http) shown: Shown,
-    pub(in crate::http) viewer: Viewer,
+    pub(in crate::http) place: Place,
     pub(in crate::http) form: Form,
     /// Of a bitmap.
     pub(in crate::http) size: Size,
@@ -201,11 +201,11 @@ impl FromRequestParts<App> for Readable {
         {
             return Err(TicketError::Invalid.into());
         }
-        Ok(Self(watched.map(|(viewer, shown)| {
+        Ok(Self(watched.map(|(place, shown)| {
             if shown.terms.visibility == Visibility::Public {
                 proof = Proof::NotNeeded;
             }
-            Watching { shown, viewer, form, size, proof }
+            Watching { shown, place, form, size, proof }
         })))
     }
 }
