@@ -45,6 +45,8 @@ mod rooms;
 mod sessions;
 mod silence;
 mod snapshots;
+mod streams_compressed;
+mod streams_departed;
 mod streams_multipart;
 mod streams_sse;
 mod tickets;

@@ -8,6 +8,7 @@
 
 mod actor;
 mod answer;
+mod body;
 mod browser;
 pub mod document;
 mod door;
@@ -25,6 +26,7 @@ mod wire;
 pub use self::{
     actor::Actor,
     answer::Answer,
+    body::{Body, Inflater, compressed},
     browser::{Browser, Size},
     document::Document,
     door::Door,

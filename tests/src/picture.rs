@@ -1,10 +1,11 @@
 //! Someone who watches a session as `multipart/x-mixed-replace`, and checks every byte of
 //! the framing that browsers depend on.
 
-use reqwest::{RequestBuilder, Response};
+use reqwest::RequestBuilder;
 
 use crate::{
     Answer,
+    body::Body,
     document::{Answered, Document},
     wait,
 };
@@ -17,7 +18,7 @@ const PART_HEADERS: &str = "\r\nContent-Type: image/svg+xml; charset=utf-8\r\n\r
 /// An open multipart stream.
 #[derive(Debug)]
 pub struct Picture {
-    response: Response,
+    body: Body,
     buffer: Vec<u8>,
     delimiter: String,
     newest: Option<String>,
@@ -51,7 +52,8 @@ impl Picture {
         assert!((16..=70).contains(&boundary.len()), "{boundary}");
         assert!(boundary.bytes().all(|b| b.is_ascii_alphanumeric()), "{boundary}");
         let delimiter = format!("\r\n--{boundary}");
-        let mut picture = Self { response, buffer: Vec::new(), delimiter, newest: None, frames: 0 };
+        let (body, buffer) = (Body::of(response), Vec::new());
+        let mut picture = Self { body, buffer, delimiter, newest: None, frames: 0 };
         let padding = picture.up_to_delimiter().await;
         assert!(padding.len() >= SNIFFED_BYTES, "only {} bytes of padding", padding.len());
         assert!(padding.bytes().all(|b| b == b' '), "{padding:?}");
@@ -69,12 +71,22 @@ impl Picture {
     /// # Panics
     /// When it is not there.
     pub fn header(&self, name: &str) -> &str {
-        self.response.headers()[name].to_str().expect("a header of plain text")
+        self.body.header(name)
+    }
+
+    /// Bytes of the body that came so far.
+    pub fn wire_bytes(&self) -> usize {
+        self.body.wire_bytes()
     }
 
     /// How many frames came so far.
     pub fn frames(&self) -> usize {
         self.frames
+    }
+
+    /// The last picture that came.
+    pub fn last(&self) -> Option<&str> {
+        self.newest.as_deref()
     }
 
     /// The next frame: a body, and at once the boundary and the next part's header block.
@@ -121,13 +133,7 @@ impl Picture {
     }
 
     async fn more(&mut self) -> bool {
-        match self.response.chunk().await.expect("a body that ends cleanly") {
-            Some(chunk) => {
-                self.buffer.extend_from_slice(&chunk);
-                true
-            }
-            None => false,
-        }
+        self.body.more(&mut self.buffer).await
     }
 
     /// Takes everything before the next boundary, and the boundary itself.

@@ -1,11 +1,12 @@
 //! Someone who watches a session as server-sent events, and reads every byte of them.
 
 use common::{Frame, Revision};
-use reqwest::{RequestBuilder, Response};
+use reqwest::RequestBuilder;
 use serde_json::Value;
 
 use crate::{
     Answer,
+    body::Body,
     document::{Answered, Document},
     wait,
 };
@@ -24,7 +25,7 @@ pub enum Event {
 /// An open stream of events.
 #[derive(Debug)]
 pub struct Viewer {
-    response: Response,
+    body: Body,
     buffer: Vec<u8>,
     newest: Option<Revision>,
     frames: usize,
@@ -59,7 +60,8 @@ impl Viewer {
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_eq!(response.headers()["x-accel-buffering"], "no");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
-        let mut viewer = Self { response, buffer: Vec::new(), newest: None, frames: 0 };
+        let body = Body::of(response);
+        let mut viewer = Self { body, buffer: Vec::new(), newest: None, frames: 0 };
         let first = viewer.block().await.expect("a stream that begins");
         let millis = first.strip_prefix("retry: ").expect("`retry:` before all else");
         millis.parse::<u64>().expect("milliseconds");
@@ -71,7 +73,17 @@ impl Viewer {
     /// # Panics
     /// When it is not there.
     pub fn header(&self, name: &str) -> &str {
-        self.response.headers()[name].to_str().expect("a header of plain text")
+        self.body.header(name)
+    }
+
+    /// Whether the answer has a header.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.body.has_header(name)
+    }
+
+    /// Bytes of the body that came so far.
+    pub fn wire_bytes(&self) -> usize {
+        self.body.wire_bytes()
     }
 
     /// The highest revision seen so far.
@@ -151,12 +163,9 @@ impl Viewer {
                 block.truncate(end);
                 return Some(String::from_utf8(block).expect("events of UTF-8"));
             }
-            match self.response.chunk().await.expect("a stream that does not break off") {
-                Some(chunk) => self.buffer.extend_from_slice(&chunk),
-                None => {
-                    assert!(self.buffer.is_empty(), "half an event: {:?}", self.buffer);
-                    return None;
-                }
+            if !self.body.more(&mut self.buffer).await {
+                assert!(self.buffer.is_empty(), "half an event: {:?}", self.buffer);
+                return None;
             }
         }
     }

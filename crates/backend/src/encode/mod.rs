@@ -87,3 +87,6 @@ impl<T> PerCoding<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
