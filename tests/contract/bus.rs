@@ -21,7 +21,8 @@ pub(crate) trait Line: Sized {
 
 fn frame(seq: u64) -> News {
     let revision = Revision { epoch: 1_795_258_487_172_794, seq };
-    let terms = Terms { visibility: Visibility::Public, expires_at: noon() };
+    let terms =
+        Terms { visibility: Visibility::Public, expires_at: noon(), max_frames_per_second: None };
     News::Frame(Frame { revision, svg: format!("<svg>\n{seq}</svg>").into() }, terms)
 }
 

@@ -1,6 +1,6 @@
 //! What a [`SessionStore`] promises.
 
-use std::time::Duration;
+use std::{num::NonZeroU16, time::Duration};
 
 use backend::store::{
     Creation, Deletion, Drawing, Quota, Quotas, SessionStore, StoredSession, Update,
@@ -42,6 +42,7 @@ pub(crate) fn drawing(value: u64, expires_at: OffsetDateTime) -> Drawing {
         svg: format!("<svg>{value} ☃</svg>").into(),
         visibility: Visibility::Private,
         expires_at,
+        max_frames_per_second: NonZeroU16::new(u16::try_from(value).unwrap()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tests::{COUNTER, LABEL, Node, Setup, number};
+use tests::{COUNTER, LABEL, Node, Setup, number, still_clock, wait};
 
 const RENDERS: &str = "easel_renders_total";
 const COMPILATIONS: &str = "easel_compilations_total";
@@ -36,10 +36,8 @@ async fn an_update_is_rendered_once_and_encoded_once_however_many_watch() {
     assert!(pictures.iter().all(|picture| picture.frames() == 6));
 
     drop((viewers, pictures));
-    tests::wait::until("an empty room", async || {
-        (node.metric("easel_viewers").await == 0).then_some(())
-    })
-    .await;
+    wait::until("an empty room", async || (node.metric("easel_viewers").await == 0).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -141,4 +139,35 @@ async fn who_does_not_read_gets_the_newest_next_and_disturbs_nobody() {
     let end = owner.puts("chart", args(updates + 1)).await;
     assert_eq!(slow_viewer.sees_next().await.revision, end, "nothing was owed");
     assert_eq!(number(&slow_picture.sees_next().await), updates as u64 + 1);
+}
+
+#[tokio::test]
+async fn a_session_that_keeps_a_pace_shows_the_newest_in_the_end() {
+    let clock = still_clock();
+    let node = Node::start_by(&clock).await;
+    let owner = node.owner("alice").await;
+    let drawing = json!({
+        "session_id": "chart", "template": COUNTER, "args": { "n": 0 }, "max_frames_per_second": 4,
+    });
+    owner.creates(&drawing).await.is(201);
+    assert_eq!(owner.reads("chart").await.max_frames_per_second, Some(4));
+    let (mut viewer, mut picture) =
+        tokio::join!(node.viewer("alice/chart"), node.picture("alice/chart"));
+    viewer.sees("data-n=\"0\"").await;
+    picture.sees("data-n=\"0\"").await;
+    for n in 1..=50 {
+        owner.puts("chart", json!({ "n": n })).await;
+    }
+    let newest =
+        async { tokio::join!(viewer.sees("data-n=\"50\""), picture.sees("data-n=\"50\"")) };
+    wait::as_time_passes(&clock, newest).await;
+    assert_eq!((viewer.frames(), picture.frames()), (2, 2));
+
+    // An update keeps the pace unless it says otherwise.
+    assert_eq!(owner.reads("chart").await.max_frames_per_second, Some(4));
+    owner.changes("chart", &json!({ "max_frames_per_second": 0 })).await.is(204);
+    assert_eq!(owner.reads("chart").await.max_frames_per_second, None);
+    let refused = owner.changes("chart", &json!({ "max_frames_per_second": 1001 })).await;
+    let problem = refused.refuses(common::api::ErrorCode::ValidationFailed);
+    assert_eq!(problem.errors[0].pointer, "/max_frames_per_second");
 }

@@ -1,5 +1,7 @@
 //! News as they travel: a line that says what it is, and the picture as it is. Pure.
 
+use std::num::NonZeroU16;
+
 use common::{Frame, Revision, api::Visibility};
 use time::OffsetDateTime;
 
@@ -16,12 +18,14 @@ pub enum News {
 
 impl News {
     /// As it travels: `frame <revision> public|private <end of the session, in microseconds since
-    /// the epoch>` or `ended <reason>`, a line end, and the picture.
+    /// the epoch> <most frames a second, or 0>` or `ended <reason>`, a line end, and the picture.
     pub fn written(&self) -> String {
         match self {
-            Self::Frame(Frame { revision, svg }, Terms { visibility, expires_at }) => {
-                let end = expires_at.unix_timestamp_nanos() / 1000;
-                format!("frame {revision} {} {end}\n{svg}", visibility.as_str())
+            Self::Frame(Frame { revision, svg }, terms) => {
+                let visibility = terms.visibility.as_str();
+                let end = terms.expires_at.unix_timestamp_nanos() / 1000;
+                let rate = terms.max_frames_per_second.map_or(0, NonZeroU16::get);
+                format!("frame {revision} {visibility} {end} {rate}\n{svg}")
             }
             Self::Ended(reason) => format!("ended {}\n", reason.as_str()),
         }
@@ -32,12 +36,13 @@ impl News {
         let (head, svg) = text.split_once('\n')?;
         let words: Vec<_> = head.split(' ').collect();
         match words[..] {
-            ["frame", revision, visibility, end] => {
+            ["frame", revision, visibility, end, rate] => {
                 let revision: Revision = revision.parse().ok()?;
                 let visibility = Visibility::of(visibility)?;
                 let nanos = end.parse::<i128>().ok()?.checked_mul(1000)?;
                 let expires_at = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
-                let terms = Terms { visibility, expires_at };
+                let max_frames_per_second = NonZeroU16::new(rate.parse().ok()?);
+                let terms = Terms { visibility, expires_at, max_frames_per_second };
                 Some(Self::Frame(Frame { revision, svg: svg.into() }, terms))
             }
             ["ended", reason] => EndReason::of(reason).map(Self::Ended),
@@ -58,9 +63,14 @@ mod tests {
         };
         let expires_at =
             OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_micros(1_795_284_000_000_001);
+        let terms = |visibility, rate| Terms {
+            visibility,
+            expires_at,
+            max_frames_per_second: NonZeroU16::new(rate),
+        };
         for news in [
-            News::Frame(frame.clone(), Terms { visibility: Visibility::Private, expires_at }),
-            News::Frame(frame, Terms { visibility: Visibility::Public, expires_at }),
+            News::Frame(frame.clone(), terms(Visibility::Private, 0)),
+            News::Frame(frame, terms(Visibility::Public, 30)),
             News::Ended(EndReason::Deleted),
             News::Ended(EndReason::Expired),
         ] {
@@ -73,12 +83,13 @@ mod tests {
         for text in [
             "",
             "frame",
-            "frame 1-1 public 5",
-            "frame x public 5\n",
-            "frame 1-1 open 5\n<svg/>",
-            "frame 1-1 public\n<svg/>",
-            "frame 1-1 public soon\n<svg/>",
-            "frame 1-1 public 99999999999999999999999999999999999999\n<svg/>",
+            "frame 1-1 public 5 0",
+            "frame x public 5 0\n",
+            "frame 1-1 open 5 0\n<svg/>",
+            "frame 1-1 public 5\n<svg/>",
+            "frame 1-1 public soon 0\n<svg/>",
+            "frame 1-1 public 99999999999999999999999999999999999999 0\n<svg/>",
+            "frame 1-1 public 5 70000\n<svg/>",
             "ended\n",
             "ended never\n",
             "ended deleted now\n",

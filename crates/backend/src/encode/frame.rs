@@ -85,6 +85,12 @@ impl SharedFrame {
         self.terms
     }
 
+    /// Whether it is for those who were shown `other`: the same life and the same audience.
+    pub fn has_the_audience_of(&self, other: &Self) -> bool {
+        self.revision().epoch == other.revision().epoch
+            && self.terms.visibility == other.terms.visibility
+    }
+
     /// The boundary around it in a multipart stream.
     pub fn boundary(&self) -> &Boundary {
         &self.boundary

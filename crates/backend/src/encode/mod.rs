@@ -8,6 +8,8 @@ pub mod multipart;
 pub mod sse;
 mod transcript;
 
+use std::num::NonZeroU16;
+
 use common::api::Visibility;
 use time::OffsetDateTime;
 
@@ -58,6 +60,8 @@ pub struct Terms {
     pub visibility: Visibility,
     /// When its session ends, unless that is put off.
     pub expires_at: OffsetDateTime,
+    /// So many frames a second are sent to a viewer at most.
+    pub max_frames_per_second: Option<NonZeroU16>,
 }
 
 /// How the bytes of a stream are coded (RFC 9110 §8.4.1).

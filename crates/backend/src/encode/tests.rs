@@ -100,7 +100,11 @@ fn inflated(gzip: &[u8]) -> Vec<u8> {
 
 fn session(pictures: &[String]) -> Vec<Arc<SharedFrame>> {
     let metrics = Arc::new(Metrics::default());
-    let terms = Terms { visibility: Visibility::Public, expires_at: OffsetDateTime::UNIX_EPOCH };
+    let terms = Terms {
+        visibility: Visibility::Public,
+        expires_at: OffsetDateTime::UNIX_EPOCH,
+        max_frames_per_second: None,
+    };
     let mut frames: Vec<Arc<SharedFrame>> = Vec::new();
     for (seq, svg) in (1..).zip(pictures) {
         let frame = Frame { revision: Revision { epoch: 7, seq }, svg: svg.as_str().into() };

@@ -1,6 +1,6 @@
 //! Sessions over HTTP: those of a user, and the public ones.
 
-use std::sync::Arc;
+use std::{num::NonZeroU16, sync::Arc};
 
 use axum::{
     Json as Answer,
@@ -187,6 +187,7 @@ fn whole(sessions: &Sessions, session: &StoredSession) -> Session {
             visibility: session.drawing.visibility,
             viewers: sessions.viewers(&session.address),
         },
+        max_frames_per_second: session.drawing.max_frames_per_second.map(NonZeroU16::get),
         template: session.drawing.template.to_string(),
         args: session.drawing.args.as_ref().clone(),
     }

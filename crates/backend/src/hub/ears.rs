@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -10,6 +11,10 @@ use futures_util::Stream;
 use tokio_stream::wrappers::WatchStream;
 
 use super::{Hub, Pulse, Room, Scene};
+use crate::{
+    clock::{Clock, Sleep},
+    encode::SharedFrame,
+};
 
 /// Something that concerns everyone in a room.
 #[derive(Debug, Clone)]
@@ -24,12 +29,22 @@ pub enum Cue {
 }
 
 /// Hears what concerns everyone in a room. Of several scenes, only the newest is heard.
-#[derive(Debug)]
 pub struct Ears {
     scenes: WatchStream<Scene>,
     pulses: WatchStream<Pulse>,
     /// Said before these ears were there.
     first: Option<Cue>,
+    clock: Arc<dyn Clock>,
+    /// Until the next frame may be heard of, and the last one.
+    rest: Option<(Sleep, Arc<SharedFrame>)>,
+    /// What is shown meanwhile.
+    kept: Option<Scene>,
+}
+
+impl std::fmt::Debug for Ears {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ears")
+    }
 }
 
 impl Ears {
@@ -40,6 +55,9 @@ impl Ears {
             scenes: WatchStream::new(room.scene.subscribe()),
             pulses: WatchStream::from_changes(pulse),
             first,
+            clock: hub.clock.clone(),
+            rest: None,
+            kept: None,
         }
     }
 
@@ -61,7 +79,47 @@ impl Ears {
                 None => Cue::Beat,
             }));
         }
-        Poll::Ready(ready!(next(&mut self.scenes, cx)).map(Cue::Scene))
+        self.poll_scene(cx).map(|scene| scene.map(Cue::Scene))
+    }
+
+    /// The next scene, at the pace that the session keeps. What ends a stream keeps no pace.
+    fn poll_scene(&mut self, cx: &mut Context<'_>) -> Poll<Option<Scene>> {
+        if let Some((rest, _)) = &mut self.rest {
+            if rest.as_mut().poll(cx).is_pending() {
+                return self.poll_meanwhile(cx);
+            }
+            self.rest = None;
+        }
+        let scene = match self.kept.take() {
+            // There may be a newer one; if not, this is what is shown.
+            Some(kept) => match next(&mut self.scenes, cx) {
+                Poll::Ready(scene) => scene,
+                Poll::Pending => Some(kept),
+            },
+            None => ready!(next(&mut self.scenes, cx)),
+        };
+        if let Some(Scene::Live(frame)) = &scene
+            && let Some(rate) = frame.terms().max_frames_per_second
+        {
+            let rest = self.clock.sleep(Duration::from_secs(1) / u32::from(rate.get()));
+            self.rest = Some((rest, frame.clone()));
+        }
+        Poll::Ready(scene)
+    }
+
+    fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<Option<Scene>> {
+        loop {
+            let scene = ready!(next(&mut self.scenes, cx));
+            match (&scene, &self.rest) {
+                (Some(Scene::Live(next)), Some((_, last))) if next.has_the_audience_of(last) => {
+                    self.kept = scene;
+                }
+                _ => {
+                    (self.rest, self.kept) = (None, None);
+                    return Poll::Ready(scene);
+                }
+            }
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 use super::*;
 use crate::{bus::LocalBus, clock::ManualClock, encode::Format};
 use common::{Revision, api::Visibility};
+use std::num::NonZeroU16;
 use time::OffsetDateTime;
 
-const PUBLIC: Terms =
-    Terms { visibility: Visibility::Public, expires_at: OffsetDateTime::UNIX_EPOCH };
+const PUBLIC: Terms = Terms {
+    visibility: Visibility::Public,
+    expires_at: OffsetDateTime::UNIX_EPOCH,
+    max_frames_per_second: None,
+};
 const PRIVATE: Terms = Terms { visibility: Visibility::Private, ..PUBLIC };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -244,4 +248,52 @@ async fn a_picture_that_never_stands_still_does_not_hold_up_a_drain() {
         }
         assert!(seq < 12, "it is still there after the drain");
     }
+}
+
+#[tokio::test]
+async fn a_session_keeps_its_pace_and_the_newest_frame_always_comes() {
+    let Stage { hub, clock, chart } = stage();
+    let paced = Terms { max_frames_per_second: NonZeroU16::new(2), ..PUBLIC };
+    let mut viewer = hub.join(&chart).watch(None);
+    let show = |seq, terms| {
+        hub.show(&chart, &frame(seq, &format!("<svg>{seq}</svg>")), terms);
+    };
+    show(1, paced);
+    assert_eq!(sees(&mut viewer).await, "<svg>1</svg>");
+    for seq in 2..=5 {
+        show(seq, paced);
+        sees_nothing(&mut viewer);
+    }
+    clock.advance(Duration::from_millis(499));
+    sees_nothing(&mut viewer);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(sees(&mut viewer).await, "<svg>5</svg>");
+    sees_nothing(&mut viewer);
+    // After a while of nothing, the next one does not wait.
+    clock.advance(Duration::from_secs(1));
+    show(6, paced);
+    assert_eq!(sees(&mut viewer).await, "<svg>6</svg>");
+    show(7, PUBLIC);
+    clock.advance(Duration::from_millis(500));
+    assert_eq!(sees(&mut viewer).await, "<svg>7</svg>");
+    show(8, PUBLIC);
+    assert_eq!(sees(&mut viewer).await, "<svg>8</svg>");
+}
+
+#[tokio::test]
+async fn an_end_keeps_no_pace() {
+    let Stage { hub, chart, .. } = stage();
+    let slow = NonZeroU16::new(1);
+    let paced = Terms { max_frames_per_second: slow, ..PUBLIC };
+    let mut viewers: Vec<_> = (0..2).map(|_| hub.join(&chart).watch(None)).collect();
+    hub.show(&chart, &frame(1, "<svg>1</svg>"), paced);
+    for viewer in &mut viewers {
+        assert_eq!(sees(viewer).await, "<svg>1</svg>");
+    }
+    hub.show(&chart, &frame(2, "<svg>2</svg>"), paced);
+    sees_nothing(&mut viewers[0]);
+    hub.show(&chart, &frame(3, "<svg>3</svg>"), Terms { max_frames_per_second: slow, ..PRIVATE });
+    assert!(matches!(viewers[0].next().await, Seen::End(EndReason::Revoked)));
+    hub.end(&chart, 1, EndReason::Deleted);
+    assert!(matches!(viewers[1].next().await, Seen::End(EndReason::Deleted)));
 }

@@ -1,6 +1,6 @@
 //! What a request asks of a session, checked before anything is done. Pure.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU16, sync::Arc, time::Duration};
 
 use common::{
     SessionAddress,
@@ -14,6 +14,9 @@ use crate::{
     config::{self, Lifetimes},
     store::Drawing,
 };
+
+/// No screen shows more.
+const MAX_FRAME_RATE: u16 = 1000;
 
 /// Why a request cannot be carried out: which field, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +54,8 @@ pub struct Change {
     pub expire: Option<String>,
     /// The new visibility.
     pub visibility: Option<Visibility>,
+    /// The new frame rate; 0 for none.
+    pub max_frames_per_second: Option<u64>,
 }
 
 impl Change {
@@ -67,6 +72,7 @@ impl Change {
         Ok(CheckedChange {
             lifetime: lifetime(self.ttl_seconds, self.expire.as_deref(), lifetimes)?,
             visibility: visibility(address, self.visibility)?,
+            frame_rate: frame_rate(self.max_frames_per_second)?,
             args: self.args,
             template: self.template.map(Arc::from),
         })
@@ -79,6 +85,7 @@ pub(super) struct CheckedChange {
     template: Option<Arc<str>>,
     lifetime: Option<Duration>,
     visibility: Option<Visibility>,
+    frame_rate: Option<Option<NonZeroU16>>,
 }
 
 impl CheckedChange {
@@ -99,6 +106,7 @@ impl CheckedChange {
             svg: before.svg.clone(),
             visibility: self.visibility.unwrap_or(before.visibility),
             expires_at: self.lifetime.map_or(before.expires_at, |lifetime| now + lifetime),
+            max_frames_per_second: self.frame_rate.unwrap_or(before.max_frames_per_second),
         }
     }
 }
@@ -150,6 +158,20 @@ pub(super) fn visibility(
         return refuse("/visibility", "a session without an owner cannot be private");
     }
     Ok(visibility)
+}
+
+/// The frame rate that is asked for: none at all where it is 0.
+pub(super) fn frame_rate(
+    asked_for: Option<u64>,
+) -> Result<Option<Option<NonZeroU16>>, ChangeError> {
+    let Some(rate) = asked_for else { return Ok(None) };
+    match u16::try_from(rate) {
+        Ok(rate) if rate <= MAX_FRAME_RATE => Ok(Some(NonZeroU16::new(rate))),
+        _ => refuse(
+            "/max_frames_per_second",
+            format!("must be from 1 to {MAX_FRAME_RATE}, or 0 for as many as there are"),
+        ),
+    }
 }
 
 /// The template and args that a creation asks for.
@@ -210,6 +232,17 @@ mod tests {
             let mut args = object(target);
             merge(&mut args, &object(patch));
             assert_eq!(Value::Object(args), merged);
+        }
+    }
+
+    #[test]
+    fn a_frame_rate_is_asked_for_within_bounds() {
+        assert_eq!(frame_rate(None), Ok(None));
+        assert_eq!(frame_rate(Some(0)), Ok(Some(None)));
+        assert_eq!(frame_rate(Some(1000)), Ok(Some(NonZeroU16::new(1000))));
+        for bad in [1001, 65_537, u64::MAX] {
+            let pointer = frame_rate(Some(bad)).unwrap_err().pointer;
+            assert_eq!(pointer, "/max_frames_per_second", "{bad}");
         }
     }
 

@@ -106,7 +106,11 @@ impl From<StoredSession> for Shown {
 
 impl From<&Drawing> for Terms {
     fn from(drawing: &Drawing) -> Self {
-        Self { visibility: drawing.visibility, expires_at: drawing.expires_at }
+        Self {
+            visibility: drawing.visibility,
+            expires_at: drawing.expires_at,
+            max_frames_per_second: drawing.max_frames_per_second,
+        }
     }
 }
 
@@ -196,6 +200,7 @@ impl Sessions {
         let lifetime =
             change::lifetime(request.ttl_seconds, request.expire.as_deref(), self.lifetimes)?;
         let visibility = change::visibility(&address, request.visibility)?;
+        let frame_rate = change::frame_rate(request.max_frames_per_second)?;
         let (template, args) =
             change::picture(request.template, request.template_name, request.args)?;
         let place = address.clone();
@@ -212,6 +217,7 @@ impl Sessions {
                 svg,
                 visibility: visibility.unwrap_or_default(),
                 expires_at: now + lifetime.unwrap_or(this.lifetimes.default),
+                max_frames_per_second: frame_rate.flatten(),
             };
             match this.store.create(&place, network, &drawing, &this.quotas, now).await? {
                 Creation::Created(revision) => {
@@ -430,6 +436,7 @@ impl From<UpdateSession> for Change {
             ttl_seconds: request.ttl_seconds,
             expire: request.expire,
             visibility: request.visibility,
+            max_frames_per_second: request.max_frames_per_second,
         }
     }
 }

@@ -9,7 +9,7 @@ mod position;
 mod redis;
 mod sqlite;
 
-use std::{fmt::Debug, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt::Debug, net::IpAddr, num::NonZeroU16, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use common::{
@@ -49,6 +49,8 @@ pub struct Drawing {
     pub visibility: Visibility,
     /// When the session ends.
     pub expires_at: OffsetDateTime,
+    /// So many frames a second are shown to a viewer at most.
+    pub max_frames_per_second: Option<NonZeroU16>,
 }
 
 /// A session as it is stored.
@@ -64,6 +66,13 @@ pub struct StoredSession {
     pub created_at: OffsetDateTime,
     /// When it was last written.
     pub updated_at: OffsetDateTime,
+}
+
+impl Drawing {
+    /// The frame rate as stores write it: 0 for none.
+    fn frame_rate(&self) -> u16 {
+        self.max_frames_per_second.map_or(0, NonZeroU16::get)
+    }
 }
 
 impl StoredSession {

@@ -29,6 +29,7 @@ async fn what_was_stored_before_it_was_counted_counts() {
         svg: "".into(),
         visibility: Visibility::Public,
         expires_at: now + std::time::Duration::from_secs(9),
+        max_frames_per_second: None,
     };
     // 10 and 9 bytes are there, and `{}` makes two more.
     for (sessions, bytes, wanted) in [

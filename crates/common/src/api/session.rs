@@ -67,6 +67,11 @@ pub struct CreateSession {
     /// Who may watch; everyone when absent. A public session cannot be private.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
+    /// So many frames a second are sent to a viewer at most, and the newest in any case; as many
+    /// as there are when absent or 0.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 1000))]
+    pub max_frames_per_second: Option<u64>,
 }
 
 /// What one sends to change a session. What is absent stays as it is.
@@ -92,6 +97,11 @@ pub struct UpdateSession {
     /// Who may watch from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
+    /// So many frames a second are sent to a viewer at most from now on; 0 for as many as there
+    /// are.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 1000))]
+    pub max_frames_per_second: Option<u64>,
 }
 
 /// Names a session of a user.
@@ -184,6 +194,9 @@ pub struct Session {
     /// What the list says of it too.
     #[serde(flatten)]
     pub summary: SessionSummary,
+    /// So many frames a second are sent to a viewer at most; absent if all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_frames_per_second: Option<u16>,
     /// The Tera source.
     pub template: String,
     /// The args of the newest frame.

@@ -1,6 +1,6 @@
 //! Sessions in Redis.
 
-use std::{collections::HashMap, net::IpAddr, time::Duration};
+use std::{collections::HashMap, net::IpAddr, num::NonZeroU16, time::Duration};
 
 use async_trait::async_trait;
 use common::{
@@ -82,6 +82,7 @@ impl SessionStore for RedisStore {
             drawing.visibility.as_str().into(),
             micros(end).into(),
             bytes.to_string().into(),
+            drawing.frame_rate().to_string().into(),
         ];
         let keys = self.redis.names.own(address);
         let said: Vec<String> =
@@ -159,6 +160,7 @@ impl SessionStore for RedisStore {
                 bytes.to_string().into(),
                 expected.seq.to_string().into(),
                 next.seq.to_string().into(),
+                drawing.frame_rate().to_string().into(),
             ];
             let keys = self.redis.names.own(address);
             let said: Vec<String> =
@@ -409,6 +411,10 @@ fn visibility(word: &str) -> Result<Visibility, StoreError> {
     Visibility::of(word).ok_or(StoreError::Corrupt("visibility"))
 }
 
+fn frame_rate(text: &str) -> Result<Option<NonZeroU16>, StoreError> {
+    text.parse().map(NonZeroU16::new).map_err(|_| StoreError::Corrupt("frame rate"))
+}
+
 fn revision(epoch: &str, seq: &str) -> Result<Revision, StoreError> {
     Ok(Revision { epoch: number(epoch)?, seq: number(seq)? })
 }
@@ -429,6 +435,7 @@ fn stored(
             svg: text("svg")?.into(),
             visibility: visibility(text("visibility")?)?,
             expires_at: moment(text("expires_at")?)?,
+            max_frames_per_second: frame_rate(text("max_frames_per_second")?)?,
         },
         created_at: moment(text("created_at")?)?,
         updated_at: moment(text("updated_at")?)?,

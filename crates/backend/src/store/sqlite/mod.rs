@@ -11,6 +11,7 @@ mod usage;
 use std::{
     fs,
     net::IpAddr,
+    num::NonZeroU16,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
     time::Duration,
@@ -129,8 +130,9 @@ impl SessionStore for SqliteStore {
         let creator = creator.map(|network| network.to_string());
         let inserted = sqlx::query(
             "INSERT INTO sessions (owner, id, epoch, seq, template, args, svg, visibility, \
-                                   created_at, updated_at, expires_at, bytes, creator) \
-             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $8, $9, $10, $11) \
+                                   created_at, updated_at, expires_at, bytes, creator, \
+                                   max_frames_per_second) \
+             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12) \
              ON CONFLICT DO NOTHING",
         )
         .bind(owner(address))
@@ -144,6 +146,7 @@ impl SessionStore for SqliteStore {
         .bind(micros(drawing.expires_at))
         .bind(bytes(drawing, &args))
         .bind(&creator)
+        .bind(drawing.frame_rate())
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
@@ -207,7 +210,8 @@ impl SessionStore for SqliteStore {
         let revision = Revision { seq: expected.seq + 1, ..expected };
         sqlx::query(
             "UPDATE sessions SET seq = $3, template = $4, args = $5, svg = $6, visibility = $7, \
-                                 expires_at = $8, updated_at = $9, bytes = $10 \
+                                 expires_at = $8, updated_at = $9, bytes = $10, \
+                                 max_frames_per_second = $11 \
              WHERE owner = $1 AND id = $2",
         )
         .bind(owner(address))
@@ -220,6 +224,7 @@ impl SessionStore for SqliteStore {
         .bind(micros(drawing.expires_at))
         .bind(micros(now))
         .bind(bytes)
+        .bind(drawing.frame_rate())
         .execute(&mut *transaction)
         .await
         .map_err(unavailable)?;
@@ -409,6 +414,9 @@ fn stored(address: &SessionAddress, row: &SqliteRow) -> Result<StoredSession, St
             svg: text("svg")?.into(),
             visibility: visibility(row)?,
             expires_at: moment(row, "expires_at")?,
+            max_frames_per_second: {
+                NonZeroU16::new(row.try_get("max_frames_per_second").map_err(unavailable)?)
+            },
         },
         created_at: moment(row, "created_at")?,
         updated_at: moment(row, "updated_at")?,
