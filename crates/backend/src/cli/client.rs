@@ -18,7 +18,7 @@ use url::Url;
 use super::{Failure, print};
 
 /// How long a server may take to answer. A stream has all the time in the world after that.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The pauses between attempts to reach a stream again grow from the first to the second.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
@@ -72,7 +72,7 @@ impl Target {
 }
 
 /// Why a request failed, down to the first cause: "error sending request" helps nobody.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -88,7 +88,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-async fn refusal(response: Response) -> String {
+pub(super) async fn refusal(response: Response) -> String {
     let status = response.status();
     match response.json::<Problem>().await {
         Ok(problem) => format!("{status}: {}: {}", problem.code, problem.detail),

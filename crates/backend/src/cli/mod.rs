@@ -2,6 +2,7 @@
 //! said about them; the exit code is 0, 1 for a failure, 2 for a command or configuration
 //! that makes no sense.
 
+mod bench;
 mod client;
 mod keys;
 mod template;
@@ -68,6 +69,8 @@ enum Command {
     Push(client::Push),
     /// Follow a session in the terminal: revision, size, delay
     Watch(client::Watch),
+    /// Measure what a server can carry, with thousands of viewers of its own
+    Bench(Box<bench::Bench>),
     /// Work on templates
     Template {
         #[command(subcommand)]
@@ -160,6 +163,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Keys { command } => keys::run(command).await,
         Command::Push(push) => client::push(push).await,
         Command::Watch(watch) => client::watch(watch).await,
+        Command::Bench(bench) => bench::run(*bench).await,
         Command::Template { command } => template::run(&command).await,
         Command::RenderWorker { .. } => Ok(()),
         Command::Openapi(settings) => {
