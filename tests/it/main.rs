@@ -10,6 +10,7 @@ mod bad_input;
 mod browser_private;
 mod browser_streams;
 mod cli;
+mod cli_bench;
 mod cli_client;
 mod cli_keys;
 mod conditions;

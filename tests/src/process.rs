@@ -173,6 +173,11 @@ impl Running {
         self.stderr.0.borrow().0.clone()
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the program holds of memory for itself, in bytes: pages that are
     /// shared count in part (PSS).
     ///
