@@ -18,7 +18,9 @@ pub use jwk::{JwkSet, PublicJwk};
 pub use sign::{KeyError, SigningKey};
 pub use token::unverified;
 #[cfg(feature = "server")]
-pub use verify::{Expected, LEEWAY, MAX_TOKEN_BYTES, ParsedToken, TokenFault, VerifyingKey};
+pub use verify::{
+    Expected, LEEWAY, MAX_TOKEN_BYTES, ParsedToken, SealedToken, Times, TokenFault, VerifyingKey,
+};
 
 /// The only algorithm that tokens are signed with: RSASSA-PKCS1-v1_5 with SHA-256.
 pub const ALGORITHM: &str = "RS256";

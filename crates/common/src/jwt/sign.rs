@@ -160,11 +160,17 @@ impl SigningKey {
     /// [`KeyError::Library`]: the key was checked when it was read, so this is a fault of
     /// the machine.
     pub fn sign(&self, claims: &Claims) -> Result<String, KeyError> {
-        let mut header = Header::new(Algorithm::RS256);
-        header.typ = Some(TOKEN_TYPE.to_owned());
-        header.kid = Some(self.public.kid.clone());
+        let header = header(&self.public.kid);
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| KeyError::Library)
     }
+}
+
+/// The header of the tokens that the key of this name signs.
+pub(super) fn header(kid: &str) -> Header {
+    let mut header = Header::new(Algorithm::RS256);
+    header.typ = Some(TOKEN_TYPE.to_owned());
+    header.kid = Some(kid.to_owned());
+    header
 }
 
 impl fmt::Debug for SigningKey {

@@ -35,7 +35,8 @@ pub(super) fn verify(token: &str) -> Result<Claims, TokenFault> {
 pub(super) fn signed(header: &str, claims: &str) -> String {
     let message = format!("{}.{}", encoded(header), encoded(claims));
     let key = jsonwebtoken::EncodingKey::from_rsa_der(KEY.to_der());
-    let signature = crypto::sign(message.as_bytes(), &key, Algorithm::RS256).unwrap();
+    let algorithm = jsonwebtoken::Algorithm::RS256;
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
     format!("{message}.{signature}")
 }
 
@@ -184,4 +185,18 @@ fn no_changed_byte_goes_unnoticed() {
             assert!(verify(&changed).is_err(), "byte {at}");
         }
     }
+}
+
+#[test]
+fn the_header_that_we_write_is_known_without_reading_it() {
+    let token = KEY.sign(&claims()).unwrap();
+    let [ours, other] = [&KEY, &OTHER].map(|key| VerifyingKey::new(key.public()).unwrap());
+    let sealed = SealedToken::new(&token).unwrap();
+    let known = sealed.headed_by(&ours).unwrap();
+    assert_eq!(known.kid(), sealed.read().unwrap().kid());
+    assert!(sealed.headed_by(&other).is_none());
+    let spelled = signed(&header(), &serde_json::to_string(&claims()).unwrap());
+    assert_ne!(spelled.split('.').next(), token.split('.').next(), "the test spells it otherwise");
+    assert!(SealedToken::new(&spelled).unwrap().headed_by(&ours).is_none());
+    assert_eq!(verify(&spelled), Ok(claims()));
 }
