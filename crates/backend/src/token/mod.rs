@@ -1,14 +1,15 @@
 //! Proof of who someone is: tokens are issued and verified here, with keys from the
-//! [`Keyring`]. Verifying asks no store.
+//! [`Keyring`]. Verifying asks no store, and what was verified just now is not computed again.
 
 mod keyring;
+mod recent;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use common::{
     UserId,
-    jwt::{Audience, Claims, Expected, KeyError, ParsedToken, TokenFault},
+    jwt::{Audience, Claims, Expected, KeyError, SealedToken, Times, TokenFault},
 };
 use time::OffsetDateTime;
 
@@ -16,6 +17,7 @@ pub(crate) use self::keyring::rfc3339;
 pub use self::keyring::{
     InUse, KeyState, KeySummary, Keyring, KeyringError, Promotion, Published, Step,
 };
+use self::recent::Recent;
 use crate::{clock::Clock, config::Lifetimes};
 
 /// Why no token was issued.
@@ -56,6 +58,7 @@ pub struct Tokens {
     names: Expected,
     lifetimes: Lifetimes,
     clock: Arc<dyn Clock>,
+    recent: Recent,
 }
 
 impl Tokens {
@@ -66,7 +69,7 @@ impl Tokens {
         lifetimes: Lifetimes,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { keyring, names, lifetimes, clock }
+        Self { keyring, names, lifetimes, clock, recent: Recent::new() }
     }
 
     /// The keys behind the tokens.
@@ -108,13 +111,33 @@ impl Tokens {
     /// # Errors
     /// Why it is not believed: for the log, not for the client.
     pub async fn verify(&self, token: &str) -> Result<Identity, TokenFault> {
-        let parsed = ParsedToken::parse(token)?;
-        let key = self.keyring.verifying_key(parsed.kid()).await?;
+        let sealed = SealedToken::new(token)?;
+        let now = self.clock.now();
+        let known = self.recent.recall(&sealed, now.unix_timestamp(), self.clock.running());
+        match known.filter(|known| self.keyring.verifies(known.key.kid(), now)) {
+            Some(known) => Ok(known),
+            None => self.verify_anew(sealed).await,
+        }
+    }
+
+    async fn verify_anew(&self, sealed: SealedToken<'_>) -> Result<Identity, TokenFault> {
+        let (parsed, key) = match self.keyring.signer_of(sealed) {
+            Some(known) => known,
+            None => {
+                let parsed = sealed.read()?;
+                let key = self.keyring.verifying_key(parsed.kid()).await?;
+                (parsed, key)
+            }
+        };
         let claims = parsed.verify(&key, &self.names, self.clock.now().unix_timestamp())?;
         let expires_at =
             OffsetDateTime::from_unix_timestamp(claims.exp).map_err(|_| TokenFault::Claims)?;
         let key = self.keyring.in_use(parsed.kid());
-        Ok(Identity { user: claims.sub, expires_at, key })
+        let times = Times::of(&claims);
+        let identity = Identity { user: claims.sub, expires_at, key };
+        let running = self.clock.running();
+        self.recent.remember(parsed.sealed(), times, identity.clone(), running);
+        Ok(identity)
     }
 
     /// Whom a token spoke for that was verified before, and what is left of its right: for what
@@ -135,3 +158,6 @@ impl Tokens {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

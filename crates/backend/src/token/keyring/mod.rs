@@ -12,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use common::jwt::{JwkSet, KeyError, PublicJwk, SigningKey, TokenFault, VerifyingKey};
+use common::jwt::{
+    JwkSet, KeyError, ParsedToken, PublicJwk, SealedToken, SigningKey, TokenFault, VerifyingKey,
+};
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::sync::watch;
@@ -262,6 +264,22 @@ impl Keyring {
             tracing::warn!(%error, "could not look for an unknown key");
         }
         self.known_key(kid).unwrap_or(Err(TokenFault::UnknownKey))
+    }
+
+    /// The token and its key, if the token is headed as we do it and the key verifies now: a
+    /// short way to what [`Self::verifying_key`] finds for a token that was read.
+    pub fn signer_of<'a>(&self, token: SealedToken<'a>) -> Option<(ParsedToken<'a>, VerifyingKey)> {
+        let (keys, now) = (self.keys(), self.clock.now());
+        let mut known = keys.verifying.values();
+        let (token, key) = known.find_map(|(_, key)| Some((token.headed_by(key)?, key)))?;
+        let verifies = keys.state(token.kid(), now).is_some_and(KeyState::verifies);
+        verifies.then(|| (token, key.clone()))
+    }
+
+    /// Whether a key of this name is in memory and verifies at this time.
+    pub fn verifies(&self, kid: &str, now: OffsetDateTime) -> bool {
+        let keys = self.keys.borrow();
+        keys.verifying.contains_key(kid) && keys.state(kid, now).is_some_and(KeyState::verifies)
     }
 
     fn known_key(&self, kid: &str) -> Option<Result<VerifyingKey, TokenFault>> {
