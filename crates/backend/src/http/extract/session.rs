@@ -1,7 +1,7 @@
 //! What the caller may touch. The order is always: who are you (401), is it yours (403), is
 //! it there (404); a stranger learns nothing of what exists.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, FromRequestParts, RawPathParams},
@@ -29,30 +29,23 @@ use crate::{
     token::Identity,
 };
 
-/// The segments of the path, by the names of the route's pattern.
-pub(in crate::http) struct Segments(HashMap<String, String>);
+/// The segments of the path, by the names of the route's pattern. Segments that are not UTF-8
+/// stay out: to whoever asks for them they are empty, and so no valid name.
+pub(in crate::http) struct Segments(Option<RawPathParams>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Segments {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // Segments that are not UTF-8 stay out: to whoever asks for them they are empty, and so
-        // no valid name.
-        let params = RawPathParams::from_request_parts(parts, state).await.ok();
-        Ok(Self(
-            params
-                .iter()
-                .flatten()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        ))
+        Ok(Self(RawPathParams::from_request_parts(parts, state).await.ok()))
     }
 }
 
 impl Segments {
     /// A segment as it stands in the URL, decoded.
     pub(in crate::http) fn segment(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        let mut segments = self.0.iter().flatten();
+        segments.find(|(known, _)| *known == name).map_or("", |(_, segment)| segment)
     }
 
     fn user_id(&self) -> Result<UserId, ApiError> {
