@@ -122,6 +122,7 @@ impl Audience {
             let mut piece = [0; 65_536];
             while !self.buffer.ends_with(end) {
                 let bytes = reader.read(&mut piece).unwrap();
+                assert_ne!(bytes, 0, "the stream has ended");
                 self.buffer.extend_from_slice(&piece[..bytes]);
             }
         }

@@ -60,10 +60,12 @@ struct Room {
 }
 
 impl Room {
-    fn empty(address: SessionAddress, number: u64) -> Arc<Self> {
+    fn empty(address: SessionAddress) -> Arc<Self> {
+        /// How many rooms there have been, in all hubs of this process.
+        static OPENED: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             address,
-            number,
+            number: OPENED.fetch_add(1, Ordering::Relaxed),
             scene: watch::Sender::new(Scene::Empty),
             viewers: AtomicU64::new(0),
             following: OnceLock::new(),
@@ -103,8 +105,6 @@ impl Room {
 #[derive(Debug)]
 pub struct Hub {
     rooms: DashMap<SessionAddress, Arc<Room>>,
-    /// How many rooms there have been.
-    opened: AtomicU64,
     pulse: watch::Sender<Pulse>,
     present: TaskTracker,
     bus: Arc<dyn Bus>,
@@ -119,7 +119,6 @@ impl Hub {
         present.close();
         Arc::new(Self {
             rooms: DashMap::new(),
-            opened: AtomicU64::new(0),
             pulse: watch::Sender::default(),
             present,
             bus,
@@ -174,7 +173,7 @@ impl Hub {
     /// seen from this place until it is [admitted](Place::admit).
     pub fn join(self: &Arc<Self>, address: &SessionAddress) -> Place {
         let room = {
-            let open = || Room::empty(address.clone(), self.opened.fetch_add(1, Ordering::Relaxed));
+            let open = || Room::empty(address.clone());
             let room = self.rooms.entry(address.clone()).or_insert_with(open);
             // Counted while the map's guard is held: a room with this count cannot be removed.
             room.viewers.fetch_add(1, Ordering::Relaxed);
