@@ -56,6 +56,8 @@ async fn follows(server: Process, browser: &Browser) {
     browser.comes_to(&width(103)).await;
     browser.shows_colour("#p", BLUE).await;
     assert_eq!(requests(&server), 1, "all on one connection");
+    let deltas = "easel_frame_compressions_total{format=\"Multipart\",block=\"Delta\"}";
+    assert_eq!(server.metric(deltas).await, 2, "and compressed");
     let listed = server.owner("alice").await.lists().await;
     assert_eq!(listed.sessions[0].viewers, 1);
 

@@ -232,6 +232,7 @@ async fn a_slow_viewer_gets_what_is_newest_and_holds_up_nobody() {
         owner.puts("chart", json!({ "n": n })).await;
         quick.sees(&format!("data-n=\"{n}\"")).await;
     }
+    slow.reads("data-n=\"60\"").await;
     owner.deletes("chart").await;
     let read = slow.reads_all().await;
     let seen: Vec<_> =

@@ -292,7 +292,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "viewers-per-session",
         "COUNT",
-        "10000",
+        "25000",
         "Viewers of a session on a node: a popular one leaves half of the node to the others",
     ),
     setting(
@@ -304,8 +304,8 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "viewers-per-node",
         "COUNT",
-        "20000",
-        "Viewers in all on a node: a gigabyte of memory, and as many open files",
+        "50000",
+        "Viewers in all on a node: two hundred megabytes of memory, and as many open files",
     ),
     setting(
         "connections-per-address",
@@ -316,7 +316,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "connections-per-node",
         "COUNT",
-        "32768",
+        "65536",
         "Connections in all: viewers and some more, within the open files that the system allows",
     ),
     setting(
