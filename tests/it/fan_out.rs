@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tests::{COUNTER, LABEL, Node, Setup, number, still_clock, wait};
+use tests::{COUNTER, LABEL, Node, Process, Setup, number, still_clock, wait};
 
 const RENDERS: &str = "easel_renders_total";
 const COMPILATIONS: &str = "easel_compilations_total";
@@ -170,4 +170,25 @@ async fn a_session_that_keeps_a_pace_shows_the_newest_in_the_end() {
     let refused = owner.changes("chart", &json!({ "max_frames_per_second": 1001 })).await;
     let problem = refused.refuses(common::api::ErrorCode::ValidationFailed);
     assert_eq!(problem.errors[0].pointer, "/max_frames_per_second");
+}
+
+#[tokio::test]
+async fn whoever_cannot_follow_sees_the_newest_and_the_server_keeps_none_of_the_rest() {
+    let server = Process::start(&["--updates-per-session", "off"]).await;
+    let owner = server.owner("alice").await;
+    let filler = "<path d=\"M0 0\"/>".repeat(2_500);
+    let template = COUNTER.replace("</svg>", &format!("{filler}</svg>"));
+    owner.draws("chart", &template, json!({ "n": 0 })).await;
+    let mut viewers = join_all((0..20).map(|_| server.viewer("alice/chart"))).await;
+    let mut pictures = join_all((0..20).map(|_| server.picture("alice/chart"))).await;
+    let before = server.running().memory();
+    // Nobody reads meanwhile. All of it together would be 250 MB.
+    for n in 1..=150 {
+        owner.puts("chart", json!({ "n": n })).await;
+    }
+    let grown = server.running().memory().saturating_sub(before);
+    assert!(grown < 48 << 20, "{grown} bytes");
+    join_all(viewers.iter_mut().map(|viewer| viewer.sees("data-n=\"150\""))).await;
+    join_all(pictures.iter_mut().map(|picture| picture.sees("data-n=\"150\""))).await;
+    assert!(viewers.iter().all(|viewer| viewer.frames() < 150), "they skip");
 }
