@@ -224,19 +224,19 @@ fn may_animate(node: Node) -> bool {
 }
 
 fn fine(node: Node, attribute: &Attribute) -> bool {
+    // The parser knows where the value begins, but not if much stands before it.
+    let whole = &node.document().input_text()[attribute.range()];
+    let value_and_quote = |quote| Some((whole.strip_suffix(quote)?.split_once(quote)?.1, quote));
+    let written = whole.chars().next_back().and_then(value_and_quote);
+    let Some((written, quote)) = written else { return false };
     may_say(node, attribute, attribute.value())
-        && in_a_page(node, attribute).is_none_or(|value| may_say(node, attribute, &value))
+        && (!written.contains(['\n', '\r'])
+            || in_a_page(written, quote).is_some_and(|value| may_say(node, attribute, &value)))
 }
 
-/// A value as an HTML parser reads it, where that differs: a line end in it is a space to an
-/// XML parser, and stays a line end in a page, where it ends a string of CSS.
-fn in_a_page(node: Node, attribute: &Attribute) -> Option<String> {
-    let (range, text) = (attribute.range_value(), node.document().input_text());
-    let written = &text[range.clone()];
-    if !written.contains(['\n', '\r']) {
-        return None;
-    }
-    let quote = &text[range.end..=range.end];
+/// A value as an HTML parser reads it: a line end in it is a space to an XML parser, and stays
+/// a line end in a page, where it ends a string of CSS.
+fn in_a_page(written: &str, quote: char) -> Option<String> {
     let kept = written.replace("\r\n", "\n").replace(['\n', '\r'], "&#10;");
     let element = format!("<a b={quote}{kept}{quote}/>");
     let parsed = Document::parse(&element).ok()?;

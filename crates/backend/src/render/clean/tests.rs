@@ -118,6 +118,7 @@ fn what_another_parser_would_read_otherwise_is_cut() {
         ("<title><h:style>x</h:style></title>", ""),
         ("<rect style='a:\"\n;fill:url(//evil)\"'/>", "<rect />"),
         ("<rect fill=\"a:'\r\nurl(//evil)'\"/>", "<rect />"),
+        (&format!("<rect style{}='a:\"\n;fill:url(//evil)\"'/>", " ".repeat(300)), "<rect />"),
         ("<desc><rect/></desc>", ""),
         ("<style>a&lt;/style&gt;&lt;img&gt;</style>", ""),
         ("<style><g/></style>", ""),
