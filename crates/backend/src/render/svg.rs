@@ -66,8 +66,8 @@ pub fn picture<'a>(result: &'a [u8], limits: &RenderLimits) -> Result<Cow<'a, st
 /// The first reference to a character that XML does not have (XML 1.0 §2.2), which the parser
 /// lets pass and browsers do not.
 fn bad_reference(text: &str) -> Option<String> {
-    text.split("&#").skip(1).find_map(|rest| {
-        let (digits, _) = rest.split_once(';')?;
+    text.split('&').skip(1).find_map(|rest| {
+        let (digits, _) = rest.strip_prefix('#')?.split_once(';')?;
         let code = match digits.strip_prefix('x') {
             Some(hex) => u32::from_str_radix(hex, 16),
             None => digits.parse(),

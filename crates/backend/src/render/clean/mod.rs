@@ -2,14 +2,18 @@
 //! exactly as it was: what is allowed is listed, and everything else is cut.
 //!
 //! The text is cut along the ranges of a parsed tree, so nothing is guessed from how the
-//! text looks, and a picture without anything to take out is not copied.
+//! text looks, and a picture without anything to take out is not copied. Each byte is looked at
+//! once by the parser, which says whether it is XML at all, and once here; only what could refer
+//! to something, call a function of CSS or mean another thing in a page is read again.
 
 mod css;
 mod names;
+mod references;
+mod spelling;
 
-use std::{borrow::Cow, collections::HashMap, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
-use roxmltree::{Attribute, Document, Node, NodeId, NodeType};
+use roxmltree::{Attribute, Document, Node, NodeType};
 
 use super::{RenderLimits, svg::SVG_NAMESPACE};
 
@@ -33,33 +37,27 @@ pub(super) fn clean<'a>(
     document: &Document<'a>,
     limits: &RenderLimits,
 ) -> Result<Cow<'a, str>, Refusal> {
-    let drawn = References::of(document, limits.depth).drawn(document.root_element());
     // First of all: everything else that looks at a picture does so by recursion.
+    let drawn = references::drawn(document, limits.depth);
     if drawn.ok_or(Refusal::Depth)? > limits.elements {
         return Err(Refusal::Elements);
     }
-    let mut cuts = Vec::new();
+    let mut look = Look { text, has_sections: text.contains("<!["), cuts: Vec::new() };
     for child in document.root().children() {
-        look_at(child, &mut cuts)?;
+        look.at(child)?;
     }
-    Ok(apply(text, cuts))
+    Ok(apply(text, look.cuts))
 }
 
 /// Whether elements stand in each other at most so deeply, references followed.
 pub(super) fn is_within(document: &Document, depth: usize) -> bool {
-    References::of(document, depth).drawn(document.root_element()).is_some()
+    references::drawn(document, depth).is_some()
 }
 
 /// What stands in place of a range of the text.
 struct Cut {
     range: Range<usize>,
     instead: String,
-}
-
-impl Cut {
-    fn out(range: Range<usize>) -> Self {
-        Self { range, instead: String::new() }
-    }
 }
 
 fn apply(text: &str, cuts: Vec<Cut>) -> Cow<'_, str> {
@@ -82,43 +80,62 @@ fn apply(text: &str, cuts: Vec<Cut>) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Notes the cuts in the order of the text.
-fn look_at(node: Node, cuts: &mut Vec<Cut>) -> Result<(), Refusal> {
-    match node.node_type() {
-        NodeType::Root => {}
-        NodeType::PI => cuts.push(Cut::out(node.range())),
-        // Harmless in XML. Inserted into a page, the same text goes through another parser,
-        // to which a comment may end earlier.
-        NodeType::Comment => {
-            if node.text().is_some_and(|text| text.contains(['<', '>'])) {
-                cuts.push(Cut::out(node.range()));
-            }
-        }
-        NodeType::Text => {
-            let range = written(node);
-            if node.document().input_text()[range.clone()].contains("<![CDATA[") {
-                // To a page's parser, CDATA is something only in some places.
-                let instead = escape(node.text().unwrap_or_default());
-                cuts.push(Cut { range, instead });
-            }
-        }
-        NodeType::Element => {
-            if !allowed(node) {
-                cuts.push(Cut::out(node.range()));
-                return Ok(());
-            }
-            let written = &node.document().input_text()[node.range()];
-            if !start_tag_is_plain(written) || !end_tag_is_plain(written) {
-                return Err(Refusal::Name(node.range().start));
-            }
-            let hostile = node.attributes().filter(|attribute| !fine(node, attribute));
-            cuts.extend(hostile.map(|attribute| Cut::out(attribute.range())));
-            for child in node.children() {
-                look_at(child, cuts)?;
-            }
-        }
+/// A look at each part of a picture, in the order of the text.
+struct Look<'a> {
+    text: &'a str,
+    /// Whether there may be a CDATA section anywhere.
+    has_sections: bool,
+    cuts: Vec<Cut>,
+}
+
+impl Look<'_> {
+    fn cut(&mut self, range: Range<usize>) {
+        self.cuts.push(Cut { range, instead: String::new() });
     }
-    Ok(())
+
+    fn at(&mut self, node: Node) -> Result<(), Refusal> {
+        match node.node_type() {
+            NodeType::Root => {}
+            NodeType::PI => self.cut(node.range()),
+            // Harmless in XML. Inserted into a page, the same text goes through another parser,
+            // to which a comment may end earlier.
+            NodeType::Comment => {
+                if node.text().is_some_and(|text| text.contains(['<', '>'])) {
+                    self.cut(node.range());
+                }
+            }
+            NodeType::Text if self.has_sections => {
+                let range = written(node);
+                if self.text[range.clone()].contains("<![CDATA[") {
+                    // To a page's parser, CDATA is something only in some places.
+                    let instead = escape(node.text().unwrap_or_default());
+                    self.cuts.push(Cut { range, instead });
+                }
+            }
+            NodeType::Text => {}
+            NodeType::Element => self.at_element(node)?,
+        }
+        Ok(())
+    }
+
+    fn at_element(&mut self, node: Node) -> Result<(), Refusal> {
+        if !allowed(node) {
+            self.cut(node.range());
+            return Ok(());
+        }
+        if !spelling::is_plain_element(node) {
+            return Err(Refusal::Name(node.range().start));
+        }
+        for attribute in node.attributes() {
+            if !fine(node, &attribute) {
+                self.cut(attribute.range());
+            }
+        }
+        for child in node.children() {
+            self.at(child)?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a text stands, all of it: the parser makes one node of text and CDATA beside each other,
@@ -131,68 +148,6 @@ fn written(node: Node) -> Range<usize> {
         Some(element.start + tag)
     });
     node.range().start..end.unwrap_or(node.range().end)
-}
-
-/// Whether the names at the start of an element are ones that every parser takes: prefixes
-/// that are there and plain, and namespaces that are declared once and not empty.
-fn start_tag_is_plain(element: &str) -> bool {
-    let Some(rest) = element.strip_prefix('<') else { return false };
-    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
-    let (name, mut rest) = rest.split_at(end.unwrap_or(rest.len()));
-    let mut declared = Vec::new();
-    let mut plain = has_plain_prefix(name);
-    while let Some((name, value)) = rest.split_once('=').filter(|_| !at_end(rest)) {
-        let (name, value) = (name.trim(), value.trim_start());
-        let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
-            return false;
-        };
-        let Some((value, after)) = value[1..].split_once(quote) else { return false };
-        plain &= has_plain_prefix(name);
-        if let Some(prefix) = name.strip_prefix("xmlns") {
-            let prefix = prefix.trim_start_matches(':');
-            plain &= !declared.contains(&prefix) && prefix != "xmlns" && prefix != "xml";
-            plain &= prefix.is_empty() || (is_plain(prefix) && !value.trim().is_empty());
-            declared.push(prefix);
-        }
-        rest = after;
-    }
-    plain
-}
-
-/// Whether an element ends under the very name that it began with.
-fn end_tag_is_plain(element: &str) -> bool {
-    let name = |tag: &str| -> Option<String> {
-        let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>'))?;
-        Some(tag[..end].to_owned())
-    };
-    // No attribute can hold a `<`, so the last one opens the last tag.
-    match element.rsplit_once("</") {
-        Some((_, end)) if !element.ends_with("/>") => name(end) == name(&element[1..]),
-        _ => element.ends_with("/>"),
-    }
-}
-
-fn at_end(rest: &str) -> bool {
-    rest.trim_start().starts_with(['/', '>'])
-}
-
-fn has_plain_prefix(name: &str) -> bool {
-    match name.split_once(':') {
-        None => true,
-        // A prefix before `xmlns` would have to be declared, and is not asked for it.
-        Some((prefix, local)) => {
-            is_plain(prefix) && !local.is_empty() && !local.contains(':') && local != "xmlns"
-        }
-    }
-}
-
-/// Small letters, digits and what may stand between them: no capital, which the boundaries
-/// of streams count on.
-fn is_plain(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.')
-        })
 }
 
 fn escape(text: &str) -> String {
@@ -224,33 +179,56 @@ fn may_animate(node: Node) -> bool {
 }
 
 fn fine(node: Node, attribute: &Attribute) -> bool {
-    // The parser knows where the value begins, but not if much stands before it.
-    let whole = &node.document().input_text()[attribute.range()];
-    let value_and_quote = |quote| Some((whole.strip_suffix(quote)?.split_once(quote)?.1, quote));
-    let written = whole.chars().next_back().and_then(value_and_quote);
-    let Some((written, quote)) = written else { return false };
-    may_say(node, attribute, attribute.value())
-        && (!written.contains(['\n', '\r'])
-            || in_a_page(written, quote).is_some_and(|value| may_say(node, attribute, &value)))
+    let Some(written) = Written::of(node, attribute) else { return false };
+    may_say(node, attribute, attribute.value(), written.may_call)
+        && (!written.has_line_ends
+            || written.in_a_page().is_some_and(|value| may_say(node, attribute, &value, true)))
 }
 
-/// A value as an HTML parser reads it: a line end in it is a space to an XML parser, and stays
-/// a line end in a page, where it ends a string of CSS.
-fn in_a_page(written: &str, quote: char) -> Option<String> {
-    let kept = written.replace("\r\n", "\n").replace(['\n', '\r'], "&#10;");
-    let element = format!("<a b={quote}{kept}{quote}/>");
-    let parsed = Document::parse(&element).ok()?;
-    parsed.root_element().attribute("b").map(str::to_owned)
+/// A value as it is written, and what can be told of it at a glance.
+struct Written<'a> {
+    value: &'a str,
+    quote: char,
+    /// Whether a function of CSS may be in it: without one of these, none can begin, and nothing
+    /// else loads.
+    may_call: bool,
+    has_line_ends: bool,
 }
 
-fn may_say(node: Node, attribute: &Attribute, value: &str) -> bool {
+impl<'a> Written<'a> {
+    fn of(node: Node<'a, '_>, attribute: &Attribute<'a, '_>) -> Option<Self> {
+        // The parser knows where the value begins, but not if much stands before it.
+        let whole = &node.document().input_text()[attribute.range()];
+        let quote = whole.chars().next_back()?;
+        let (_, value) = whole.strip_suffix(quote)?.split_once(quote)?;
+        let (mut may_call, mut has_line_ends) = (false, false);
+        // Without an early end, the compiler looks at many bytes at once.
+        for byte in value.bytes() {
+            may_call |= matches!(byte, b'(' | b'\\' | b'&');
+            has_line_ends |= matches!(byte, b'\n' | b'\r');
+        }
+        Some(Self { value, quote, may_call, has_line_ends })
+    }
+
+    /// The value as an HTML parser reads it: a line end in it is a space to an XML parser, and
+    /// stays a line end in a page, where it ends a string of CSS.
+    fn in_a_page(&self) -> Option<String> {
+        let kept = self.value.replace("\r\n", "\n").replace(['\n', '\r'], "&#10;");
+        let element = format!("<a b={quote}{kept}{quote}/>", quote = self.quote);
+        let parsed = Document::parse(&element).ok()?;
+        parsed.root_element().attribute("b").map(str::to_owned)
+    }
+}
+
+/// Whether a value may stand there. If it `may_call`, it is read as CSS.
+fn may_say(node: Node, attribute: &Attribute, value: &str, may_call: bool) -> bool {
     let name = attribute.name();
     match attribute.namespace() {
         None if name == "href" => may_refer(node, value),
         None if name == "style" => css::declarations_are_fine(value),
-        None if name.starts_with("data-") || name.starts_with("aria-") => is_plain(name),
+        None if name.starts_with("data-") || name.starts_with("aria-") => spelling::is_plain(name),
         // Most attributes may hold CSS values, and the rest has no use for a parenthesis.
-        None => names::ATTRIBUTES.contains(name) && css::value_is_fine(value),
+        None => names::ATTRIBUTES.contains(name) && (!may_call || css::value_is_fine(value)),
         Some(XLINK_NAMESPACE) => match name {
             "href" => may_refer(node, value),
             _ => name == "title",
@@ -274,89 +252,6 @@ fn may_refer(node: Node, value: &str) -> bool {
             lower.starts_with("https://") || lower.starts_with("http://")
         }
         _ => false,
-    }
-}
-
-/// Who draws whom.
-struct References<'a, 'input> {
-    targets: HashMap<&'a str, Node<'a, 'input>>,
-    /// How deep one may stand in another.
-    depth: usize,
-}
-
-/// What a target comes to.
-#[derive(Debug, Clone, Copy)]
-struct Sum {
-    elements: u64,
-    /// Levels, its own included.
-    height: usize,
-}
-
-/// A target that is being summed up contains itself: browsers do not follow circles, but not
-/// all tools are that wise.
-const CIRCLE: Sum = Sum { elements: u64::MAX, height: 1 };
-
-impl<'a, 'input: 'a> References<'a, 'input> {
-    fn of(document: &'a Document<'input>, depth: usize) -> Self {
-        let named = document.descendants().filter_map(|node| Some((node.attribute("id")?, node)));
-        let mut targets = HashMap::new();
-        for (id, node) in named {
-            // The first of two elements with one name is the one that counts.
-            targets.entry(id).or_insert(node);
-        }
-        Self { targets, depth }
-    }
-
-    /// How many elements a node comes to; `None` if they stand too deeply in each other.
-    fn drawn(&self, node: Node<'a, 'input>) -> Option<u64> {
-        self.count(node, 1, &mut HashMap::new()).map(|sum| sum.elements)
-    }
-
-    /// `known` holds the sums of whole targets, or [`CIRCLE`] while they are being made. The
-    /// recursion is never deeper than what is allowed.
-    fn count(
-        &self,
-        node: Node<'a, 'input>,
-        level: usize,
-        known: &mut HashMap<NodeId, Sum>,
-    ) -> Option<Sum> {
-        if level > self.depth {
-            return None;
-        }
-        let mut sum = Sum { elements: 1, height: 1 };
-        let mut add = |part: Sum| {
-            sum.elements = sum.elements.saturating_add(part.elements);
-            sum.height = sum.height.max(part.height + 1);
-        };
-        for target in self.drawn_by(node) {
-            let part = match known.get(&target.id()) {
-                Some(part) => *part,
-                None => {
-                    known.insert(target.id(), CIRCLE);
-                    let part = self.count(target, level + 1, known)?;
-                    known.insert(target.id(), part);
-                    part
-                }
-            };
-            add(part);
-        }
-        for child in node.children().filter(Node::is_element) {
-            add(self.count(child, level + 1, known)?);
-        }
-        (level + sum.height - 1 <= self.depth).then_some(sum)
-    }
-
-    fn drawn_by(&self, node: Node<'a, 'input>) -> impl Iterator<Item = Node<'a, 'input>> {
-        let used = (node.tag_name().name() == "use")
-            .then(|| node.attribute("href").or_else(|| node.attribute((XLINK_NAMESPACE, "href"))))
-            .flatten()
-            .map(|href| href.trim().trim_start_matches('#'));
-        let painted = node
-            .attributes()
-            .filter(|attribute| attribute.value().contains("url("))
-            .flat_map(|attribute| css::references(attribute.value()));
-        let names: Vec<String> = used.into_iter().map(str::to_owned).chain(painted).collect();
-        names.into_iter().filter_map(|name| self.targets.get(name.as_str()).copied())
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
 use once_cell::sync::Lazy;
 
+/// Names of ours. Whoever draws only asks for them, so the quickest hash will do.
+type Names = HashSet<&'static str, FixedState>;
+
 /// Elements of the SVG namespace.
-pub(super) static ELEMENTS: Lazy<HashSet<&str>> = Lazy::new(|| {
-    HashSet::from([
+pub(super) static ELEMENTS: Lazy<Names> = Lazy::new(|| {
+    Names::from_iter([
         "a",
         "animate",
         "animateMotion",
@@ -72,8 +76,8 @@ pub(super) static ELEMENTS: Lazy<HashSet<&str>> = Lazy::new(|| {
 
 /// Attributes without a namespace. `href` and `style` are looked at one by one; `data-…` and
 /// `aria-…` are fine.
-pub(super) static ATTRIBUTES: Lazy<HashSet<&str>> = Lazy::new(|| {
-    HashSet::from([
+pub(super) static ATTRIBUTES: Lazy<Names> = Lazy::new(|| {
+    Names::from_iter([
         // Structure.
         "class",
         "id",
