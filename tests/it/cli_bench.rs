@@ -156,7 +156,7 @@ async fn another_server_is_measured_by_its_urls() {
     let urls = ["--stream-url", &stream, "--publish-url", &publish, "--publish-method", "PUT"];
     let how = [
         "--publish-body",
-        "{\"template\": {json-data}}",
+        "{\"template\": \"{json-data}\"}",
         "--header",
         "Content-Type: application/json",
         "--as-fast-as-seen",

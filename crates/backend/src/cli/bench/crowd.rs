@@ -16,9 +16,6 @@ use super::{
     viewer::Viewer,
 };
 
-/// Connections that are opened at a time: servers keep few waiting that they have not accepted.
-const OPENING_AT_ONCE: usize = 128;
-
 /// Of the viewers of a compressed stream, one in so many looks into what it gets…
 const LOOKS_INSIDE: usize = 64;
 /// …but no more than so many in all: each costs as much as a browser.
@@ -55,7 +52,7 @@ impl Crowd {
         requests: &Requests,
         registry: &Registry,
     ) -> Result<bool, BenchError> {
-        while self.opening < OPENING_AT_ONCE && self.viewers.len() < plan.viewers {
+        while self.opening < plan.connecting && self.viewers.len() < plan.viewers {
             let number = self.viewers.len();
             let source = self.sources.get(number % self.sources.len().max(1)).copied();
             let socket = socket::connect(requests.stream_at, source)?;

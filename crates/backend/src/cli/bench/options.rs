@@ -85,6 +85,9 @@ pub(in crate::cli) struct Bench {
     /// How many connections send updates
     #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = count())]
     publishers: u64,
+    /// How many viewers are let in at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 128, value_parser = count())]
+    connecting: u64,
     /// The server's process on this machine: measures it with all that it has started
     #[arg(long)]
     pid: Option<u32>,
@@ -100,7 +103,7 @@ pub(in crate::cli) struct Bench {
     /// How they are published
     #[arg(long, value_name = "METHOD", requires = "publish_url", default_value = "POST")]
     publish_method: String,
-    /// What is published: {data} is the picture, {json-data} the picture as a JSON string
+    /// What is published: {data} is the picture, {json-data} what it is inside a JSON string
     #[arg(long, value_name = "TEXT", requires = "publish_url", default_value = "{data}")]
     publish_body: String,
     /// A header for all requests, such as 'X-Key: secret'
@@ -151,6 +154,7 @@ pub(super) struct Plan {
     pub(super) viewers: usize,
     pub(super) sessions: usize,
     pub(super) publishers: usize,
+    pub(super) connecting: usize,
     pub(super) source_addresses: Option<u64>,
     pub(super) pace: Pace,
     pub(super) format: Format,
@@ -236,6 +240,7 @@ impl Bench {
             viewers: whole(self.viewers),
             sessions: whole(self.sessions),
             publishers: whole(self.publishers.min(self.sessions)),
+            connecting: whole(self.connecting),
             source_addresses: self.source_addresses,
             pace,
             format: self.format,

@@ -158,12 +158,12 @@ pub(super) struct Published {
 
 impl Published {
     /// A picture of about `bytes` bytes in the `frame` of --publish-body: `{data}` stands for
-    /// it, `{json-data}` for it as a JSON string, `{session}` for the session.
+    /// it, `{json-data}` for it inside a JSON string, `{session}` for the session.
     pub(super) fn new(bytes: usize, frame: &str) -> Self {
         let picture = drawing(bytes, DIGITS_HERE);
         let whole = drawing(bytes, &marker::digits(0));
         let until = marker::place(&whole).map_or(0, |place| place + marker::LENGTH);
-        let body = frame.replace("{json-data}", &quoted(&picture)).replace("{data}", &picture);
+        let body = frame.replace("{json-data}", &escaped(&picture)).replace("{data}", &picture);
         let words = [
             (DIGITS_HERE.to_owned(), Part::Digits),
             (escaped(DIGITS_HERE), Part::Digits),
@@ -205,12 +205,12 @@ mod tests {
 
     #[test]
     fn a_picture_fits_into_the_frame_of_another_server() {
-        let frame = "{\"items\":[{\"channel\":\"{session}\",\"data\":{json-data}}]}";
+        let frame = "{\"items\":[{\"channel\":\"{session}\",\"data\":\"at: {json-data}\"}]}";
         let body = written(&Published::new(200, frame).body, 7);
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["items"][0]["channel"], "s1");
         let picture = written(&Published::new(200, "{data}").body, 7);
-        assert_eq!(body["items"][0]["data"], picture);
+        assert_eq!(body["items"][0]["data"], format!("at: {picture}"));
     }
 
     #[test]
