@@ -111,6 +111,16 @@ pub(crate) const ATTACKS: &[(&str, Raw, &str)] = &[
         "<image width=\"9\" height=\"9\"><set attributeName=\"href\" to=\"URL\"/></image>",
     ),
     (
+        "set-image-behind-another",
+        Works,
+        "<image width=\"9\" height=\"9\"><set xml:attributeName=\"fill\" attributeName=\"href\" to=\"URL\"/></image>",
+    ),
+    (
+        "set-href-behind-another",
+        Works,
+        "<a href=\"#\"><set xml:attributeName=\"fill\" attributeName=\"href\" to=\"javascript:RUN\"/><rect width=\"9\" height=\"9\"/></a>",
+    ),
+    (
         "set-fill",
         Fails,
         "<rect width=\"9\" height=\"9\"><set attributeName=\"fill\" to=\"url(URL#a)\"/></rect>",

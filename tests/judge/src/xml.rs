@@ -55,10 +55,14 @@ fn fault(node: Node) -> Option<String> {
         }
     }
     if matches!(name.name(), "animate" | "animateTransform" | "animateMotion" | "set") {
-        let target = node.attribute("attributeName").unwrap_or_default().trim().to_lowercase();
-        let target = target.rsplit(':').next().unwrap_or_default();
-        if target.starts_with("on") || matches!(target, "href" | "style" | "class" | "id" | "src") {
-            return Some(format!("an animation of {target}"));
+        for target in node.attributes().filter(|attribute| attribute.name() == "attributeName") {
+            let target = target.value().trim().to_lowercase();
+            let target = target.rsplit(':').next().unwrap_or_default();
+            if target.starts_with("on")
+                || matches!(target, "href" | "style" | "class" | "id" | "src")
+            {
+                return Some(format!("an animation of {target}"));
+            }
         }
     }
     node.attributes().find_map(|attribute| attribute_fault(name.name(), &attribute))

@@ -46,7 +46,24 @@ pub(super) fn clean<'a>(
     for child in document.root().children() {
         look.at(child)?;
     }
-    Ok(apply(text, look.cuts))
+    let cleaned = apply(text, look.cuts);
+    if let Cow::Owned(kept) = &cleaned {
+        // What was cut may have hidden a reference, or stood in the place of what is referred to.
+        let kept = Document::parse(kept).map_err(|_| Refusal::Name(0))?;
+        let drawn = references::drawn(&kept, limits.depth);
+        if drawn.ok_or(Refusal::Depth)? > limits.elements {
+            return Err(Refusal::Elements);
+        }
+    }
+    Ok(cleaned)
+}
+
+/// The value of an attribute without a namespace. The parser's own way to ask takes one of any
+/// namespace for it.
+fn own<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    let mut attributes = node.attributes();
+    let own = attributes.find(|a| a.namespace().is_none() && a.name() == name)?;
+    Some(own.value())
 }
 
 /// Whether elements stand in each other at most so deeply, references followed.
@@ -174,7 +191,7 @@ fn allowed(node: Node) -> bool {
 /// An animation sets attributes later, past any check of them: so what it may set is what
 /// could stand there, and a reference is never among it.
 fn may_animate(node: Node) -> bool {
-    let target = node.attribute("attributeName").unwrap_or_default().trim();
+    let target = own(node, "attributeName").unwrap_or_default().trim();
     names::ATTRIBUTES.contains(target) && !matches!(target, "href" | "style" | "class" | "id")
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use percent_encoding::percent_decode_str;
 use roxmltree::{Document, Node, NodeId};
 
-use super::{XLINK_NAMESPACE, css};
+use super::{XLINK_NAMESPACE, css, own};
 
 /// How many elements a picture comes to, references followed; `None` if they stand more deeply
 /// than `depth` in each other.
@@ -16,10 +17,15 @@ pub(super) fn drawn(document: &Document, depth: usize) -> Option<u64> {
     }
 }
 
-/// Whether a picture may refer to a part of itself: by `use`, or by a `url(…)`, of which any
-/// letter may be written as a character reference. Most do not, and are counted more cheaply.
+/// Whether a picture may refer to a part of itself: by an `href`, or by a `url(…)` in capitals or
+/// not, of which any letter may be written as a character reference or escaped. Most do not, and
+/// are counted more cheaply.
 fn may_refer(text: &str) -> bool {
-    text.contains("use") || text.contains("url(") || text.contains("&#")
+    let url = |word: &[u8]| word.eq_ignore_ascii_case(b"url(");
+    text.contains("href")
+        || text.contains("&#")
+        || text.contains('\\')
+        || text.as_bytes().windows(4).any(url)
 }
 
 /// How many elements stand in a node, itself included.
@@ -53,7 +59,7 @@ const CIRCLE: Sum = Sum { elements: u64::MAX, height: 1 };
 
 impl<'a, 'input: 'a> References<'a, 'input> {
     fn of(document: &'a Document<'input>, depth: usize) -> Self {
-        let named = document.descendants().filter_map(|node| Some((node.attribute("id")?, node)));
+        let named = document.descendants().filter_map(|node| Some((own(node, "id")?, node)));
         let mut targets = HashMap::new();
         for (id, node) in named {
             // The first of two elements with one name is the one that counts.
@@ -101,15 +107,21 @@ impl<'a, 'input: 'a> References<'a, 'input> {
     }
 
     fn drawn_by(&self, node: Node<'a, 'input>) -> impl Iterator<Item = Node<'a, 'input>> {
-        let used = (node.tag_name().name() == "use")
-            .then(|| node.attribute("href").or_else(|| node.attribute((XLINK_NAMESPACE, "href"))))
+        // A link leads to what it names, and everything else draws it, or takes after it.
+        let used = (node.tag_name().name() != "a")
+            .then(|| own(node, "href").or_else(|| node.attribute((XLINK_NAMESPACE, "href"))))
             .flatten()
             .map(|href| href.trim().trim_start_matches('#'));
         let painted = node
             .attributes()
-            .filter(|attribute| attribute.value().contains("url("))
+            .filter(|attribute| attribute.value().contains('('))
             .flat_map(|attribute| css::references(attribute.value()));
         let names: Vec<String> = used.into_iter().map(str::to_owned).chain(painted).collect();
-        names.into_iter().filter_map(|name| self.targets.get(name.as_str()).copied())
+        names.into_iter().filter_map(|name| {
+            // A fragment may be written in another way than the name that it means.
+            let decoded = || percent_decode_str(&name).decode_utf8().ok();
+            let target = self.targets.get(name.as_str());
+            target.or_else(|| self.targets.get(&*decoded()?)).copied()
+        })
     }
 }

@@ -102,6 +102,10 @@ fn what_loads_is_cut() {
         ("<?xml-stylesheet href='//evil'?>", ""),
         ("<g xmlns:i='urn:i' i:x='1'/>", "<g xmlns:i='urn:i' />"),
         ("<i:g xmlns:i='urn:i'><rect/></i:g>", ""),
+        // The name that is meant is the one that stays.
+        ("<set xml:attributeName='fill' attributeName='href' to='//evil'/>", ""),
+        ("<set xmlns:i='urn:i' i:attributeName='fill' attributeName='style' to='a'/>", ""),
+        ("<set xlink:attributeName='fill' to='a'/>", ""),
     ] {
         becomes(body, clean);
     }
@@ -136,6 +140,19 @@ fn bombs_are_counted_before_they_go_off() {
         })
         .collect();
     assert_eq!(cleaned(&format!("<g id='g0'/>{layers}")), Err(Refusal::Elements));
+    for other in [
+        // Another reference that a careless look takes for the one that counts.
+        ("<use href='#g", "<use xlink:href='#none' href='#g"),
+        ("<use href='#g", "<use href='x' xlink:href='#g"),
+        ("<use href='#g", "<use href='#%67"),
+        // Another target that a careless look takes for the one that is meant.
+        ("<g id='g", "<g xml:id='n' id='g"),
+    ] {
+        let layers = layers.replace(other.0, other.1);
+        assert_eq!(cleaned(&format!("<g id='g0'/>{layers}")), Err(Refusal::Elements), "{other:?}");
+    }
+    let hidden: String = (0..20).map(|i| format!("<metadata id='g{i}'/>")).collect();
+    assert_eq!(cleaned(&format!("{hidden}<g id='g0'/>{layers}")), Err(Refusal::Elements));
     assert_eq!(cleaned("<g id='a'><use href='#a'/></g>"), Err(Refusal::Elements));
     let patterns: String = (1..20)
         .map(|i| {
@@ -144,6 +161,17 @@ fn bombs_are_counted_before_they_go_off() {
         })
         .collect();
     assert_eq!(cleaned(&patterns), Err(Refusal::Elements));
+    for other in ["URL(#p", "u\\72l(#p", "&#117;rl(#p"] {
+        let patterns = patterns.replace("url(#p", other);
+        assert_eq!(cleaned(&patterns), Err(Refusal::Elements), "{other}");
+    }
+    let heirs: String = (1..20)
+        .map(|i| {
+            let fills = format!("<rect fill='url(#h{})'/>", i - 1).repeat(10);
+            format!("<pattern id='q{i}'>{fills}</pattern><pattern id='h{i}' href='#q{i}'/>")
+        })
+        .collect();
+    assert_eq!(cleaned(&heirs), Err(Refusal::Elements));
     let deep = format!("{}{}", "<g>".repeat(200), "</g>".repeat(200));
     assert_eq!(cleaned(&deep), Err(Refusal::Depth));
     let chain: String =
