@@ -244,7 +244,7 @@ async fn a_slow_viewer_gets_what_is_newest_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn a_viewer_that_takes_nothing_for_a_minute_is_let_go() {
+async fn a_viewer_that_does_not_take_what_it_is_sent_is_let_go() {
     let clock = still_clock();
     let node =
         Setup::default().set("max-body-bytes", "2000000").set("max-template-bytes", "1000000");

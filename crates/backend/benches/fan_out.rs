@@ -48,10 +48,10 @@ fn encode(c: &mut Criterion) {
     let metrics = Arc::new(Metrics::default());
     let mut group = c.benchmark_group("frame");
     for bytes in [200, 4_000, 16_000, 500_000] {
-        let before = SharedFrame::new(drawing(1, bytes), TERMS, None, metrics.clone());
+        let before = SharedFrame::new(drawing(1, bytes), TERMS, None, true, metrics.clone());
         before.plain(Format::Sse);
         let next = drawing(2, bytes);
-        let fresh = || SharedFrame::new(next.clone(), TERMS, Some(&before), metrics.clone());
+        let fresh = || SharedFrame::new(next.clone(), TERMS, Some(&before), true, metrics.clone());
         let encoded = || {
             let frame = fresh();
             frame.plain(Format::Sse);

@@ -19,16 +19,15 @@ use super::{
     bell::Bell,
     member::{Member, Presence},
 };
-use crate::hub::{Cue, Ears, Scene};
+use crate::hub::{Cue, Ears};
 
 /// The viewers of one room that are served together.
 pub(super) struct Crew {
     delivery: Arc<Delivery>,
     room: u64,
     ears: Ears,
-    scene: Scene,
     members: Vec<Member>,
-    newcomers: mpsc::UnboundedReceiver<Member>,
+    newcomers: mpsc::UnboundedReceiver<Box<Member>>,
     aboard: Arc<AtomicUsize>,
     /// How long those who are here may stay, if they have to go.
     leaving: Option<Duration>,
@@ -41,7 +40,7 @@ impl Crew {
     pub(super) fn new(
         delivery: Arc<Delivery>,
         first: &Member,
-        newcomers: mpsc::UnboundedReceiver<Member>,
+        newcomers: mpsc::UnboundedReceiver<Box<Member>>,
         aboard: Arc<AtomicUsize>,
     ) -> Self {
         let bell: Arc<Bell> = Arc::default();
@@ -50,7 +49,6 @@ impl Crew {
             delivery,
             room: first.room(),
             ears: first.ears(),
-            scene: Scene::Empty,
             members: Vec::new(),
             newcomers,
             aboard,
@@ -69,8 +67,8 @@ impl Crew {
         self.bell.wakes(cx.waker());
         while let Poll::Ready(Some(mut member)) = self.newcomers.poll_recv(cx) {
             match self.takes_on(&mut member) {
-                Presence::Here => self.members.push(member),
-                Presence::Gone => self.loses(member),
+                Presence::Here => self.members.push(*member),
+                Presence::Gone => self.loses(*member),
             }
         }
         if self.bell.has_rung() {
@@ -94,10 +92,7 @@ impl Crew {
 
     fn acts_on(&mut self, cue: Cue) {
         match cue {
-            Cue::Scene(scene) => {
-                self.each(|member, cx| member.meets(&scene, cx));
-                self.scene = scene;
-            }
+            Cue::Scene(scene) => self.each(|member, cx| member.meets(&scene, cx)),
             Cue::Beat => self.each(Member::beat),
             Cue::Leave(over) => {
                 self.leaving = Some(over);
@@ -115,7 +110,8 @@ impl Crew {
             member.leaves_within(over);
         }
         match member.attend(cx) {
-            Presence::Here => member.meets(&self.scene, cx),
+            // What the crew has heard of may be older than what let the newcomer in.
+            Presence::Here => member.looks(cx),
             Presence::Gone => Presence::Gone,
         }
     }
@@ -138,5 +134,12 @@ impl Crew {
     fn loses(&self, member: Member) {
         drop(member);
         self.aboard.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// However a crew ends, nobody looks for it any more.
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.delivery.forgets(self.room, &self.aboard);
     }
 }

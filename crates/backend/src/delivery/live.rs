@@ -7,7 +7,7 @@ use common::Revision;
 use futures_util::{Stream, StreamExt, stream};
 
 use crate::{
-    encode::{Chunk, Coding, EndReason, Format, SharedFrame, Transcript},
+    encode::{Chunk, Coding, Format, SharedFrame, Transcript},
     hub::{Place, Seen, Viewer},
     limit::Seat,
 };
@@ -18,7 +18,9 @@ pub struct Live {
     pub(super) seat: Option<Seat>,
     pub(super) place: Place,
     pub(super) transcript: Transcript,
-    pub(super) opening: Vec<Chunk>,
+    pub(super) opening: Chunk,
+    /// The first frame, for whoever does not know it.
+    pub(super) first: Option<Chunk>,
     pub(super) shown: Option<Arc<SharedFrame>>,
 }
 
@@ -34,10 +36,10 @@ impl Live {
     ) -> Option<Self> {
         let mut transcript = Transcript::new(format, coding);
         let shown = place.look();
-        let mut opening = vec![transcript.opening(shown.as_deref())?.clone()];
+        let opening = transcript.opening(shown.as_deref())?.clone();
         let news = shown.as_ref().filter(|shown| Some(shown.revision()) != knows);
-        opening.extend(news.map(|shown| transcript.frame(shown).clone()));
-        Some(Self { seat, place, transcript, opening, shown })
+        let first = news.map(|shown| transcript.frame(shown).clone());
+        Some(Self { seat, place, transcript, opening, first, shown })
     }
 
     /// How its bytes are coded.
@@ -56,11 +58,12 @@ impl Live {
 
     /// The stream for whoever frames it by other means.
     pub fn into_body(self) -> impl Stream<Item = Bytes> + Send + 'static {
-        let Self { seat, place, transcript, opening, shown } = self;
-        let opening = stream::iter(opening.into_iter().map(|chunk| chunk.payload()));
+        let Self { seat, place, transcript, opening, first, shown } = self;
+        let opening = std::iter::once(opening).chain(first).map(|chunk| chunk.payload());
         let viewer = place.watch(shown.as_ref().map(|shown| shown.revision()));
         let watching = Watching { _seat: seat, viewer, transcript, shown };
-        opening.chain(stream::unfold(Some(watching), async |watching| watching?.next().await))
+        stream::iter(opening)
+            .chain(stream::unfold(Some(watching), async |watching| watching?.next().await))
     }
 }
 
@@ -90,11 +93,14 @@ impl Watching {
                 }
                 Seen::Quiet => self.transcript.quiet(self.shown.as_deref()).map(Chunk::payload),
                 Seen::End(reason) => {
-                    // What came in the very moment of a drain is what stays on the screen.
-                    let newest = (reason == EndReason::Draining).then(|| self.viewer.look());
-                    let shown = newest.flatten().or(self.shown);
-                    let end = self.transcript.end(reason, shown.as_deref())?;
-                    return Some((end.payload(), None));
+                    let mut last = Vec::new();
+                    if let Some(missed) = self.viewer.missed(reason) {
+                        last.push(self.transcript.frame(&missed).payload());
+                        self.shown = Some(missed);
+                    }
+                    let end = self.transcript.end(reason, self.shown.as_deref())?;
+                    last.push(end.payload());
+                    return Some((last.concat().into(), None));
                 }
             };
             if let Some(chunk) = chunk {

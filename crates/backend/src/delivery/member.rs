@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use common::Revision;
 use tokio::net::TcpStream;
 
 use super::{LAST, Live};
@@ -19,8 +20,8 @@ use crate::{
     limit::Seat,
 };
 
-/// Beats after which a viewer that takes nothing is gone.
-const PATIENCE: u8 = 4;
+/// Beats after which a viewer is gone that has not taken what it was sent.
+const PATIENCE: u8 = 8;
 
 /// What a client may still say once its stream has begun. It has nothing to say: no request that
 /// follows will be answered.
@@ -56,15 +57,18 @@ pub(super) struct Member {
     place: Place,
     socket: TcpStream,
     transcript: Transcript,
-    /// The frame that was sent last, or is on its way.
+    seen: Option<Revision>,
+    /// The frame that was sent last, or is on its way, where it may have to be sent again.
     shown: Option<Arc<SharedFrame>>,
     /// What is left of what was to be sent.
     pending: Bytes,
+    /// What has to follow it: the first frame, which is not the viewer's own as the head is.
+    first: Option<Bytes>,
     next: Next,
     leaves: Option<Sleep>,
     /// Nothing has been sent since the last beat.
     idle: bool,
-    /// Beats since anything was taken of what is pending.
+    /// Beats since all that was pending was taken.
     stalled: u8,
     heard: usize,
     _held: Box<dyn Send + Sync>,
@@ -77,19 +81,20 @@ impl Member {
         head: &[u8],
         held: Box<dyn Send + Sync>,
     ) -> Self {
-        let Live { seat, place, transcript, opening, shown } = live;
-        let opening = opening.iter().map(|chunk| &chunk.framed()[..]);
-        let pending: Vec<u8> = std::iter::once(head).chain(opening).flatten().copied().collect();
+        let Live { seat, place, transcript, opening, first, shown } = live;
+        let seen = shown.as_ref().map(|shown| shown.revision());
         Self {
             _seat: seat,
             place,
             socket,
+            seen,
+            shown: shown.filter(|_| transcript.goes_back()),
             transcript,
-            shown,
-            pending: pending.into(),
+            pending: [head, opening.framed()].concat().into(),
+            first: first.map(|chunk| chunk.framed().clone()),
             next: Next::Nothing,
             leaves: None,
-            idle: true,
+            idle: false,
             stalled: 0,
             heard: 0,
             _held: held,
@@ -110,9 +115,8 @@ impl Member {
             Some(Seen::Frame(frame)) if !self.knows(&frame) => match self.next {
                 Next::Nothing if self.pending.is_empty() => {
                     let chunk = self.transcript.frame(&frame).framed();
-                    self.idle = false;
                     let presence = send(&self.socket, chunk, &mut self.pending);
-                    self.shown = Some(frame);
+                    self.has_been_sent(frame);
                     if self.pending.is_empty() { presence } else { self.flush(cx) }
                 }
                 // It takes what is on its way first, and then what is newest.
@@ -125,6 +129,12 @@ impl Member {
             Some(Seen::End(reason)) => self.end(reason, cx),
             Some(Seen::Frame(_) | Seen::Quiet) | None => Here,
         }
+    }
+
+    /// Sees what the room shows now, whether its crew has heard of it or not.
+    pub(super) fn looks(&mut self, cx: &mut Context<'_>) -> Presence {
+        let scene = self.place.scene();
+        self.meets(&scene, cx)
     }
 
     /// Time has passed.
@@ -167,11 +177,23 @@ impl Member {
 
     /// Whether it has seen this or what came later: whoever comes may know more than its crew.
     fn knows(&self, frame: &SharedFrame) -> bool {
-        self.shown.as_ref().is_some_and(|shown| shown.revision() >= frame.revision())
+        self.seen >= Some(frame.revision())
+    }
+
+    fn has_been_sent(&mut self, frame: Arc<SharedFrame>) {
+        self.idle = false;
+        self.seen = Some(frame.revision());
+        self.shown = Some(frame).filter(|_| self.transcript.goes_back());
     }
 
     fn end(&mut self, reason: EndReason, cx: &mut Context<'_>) -> Presence {
-        if let Next::Nothing | Next::Newest = self.next {
+        // Nothing that a right was needed for is shown once that has ended, in a drain neither.
+        let ends = match self.next {
+            Next::Nothing | Next::Newest => true,
+            Next::End(EndReason::Draining) => reason == EndReason::Revoked,
+            Next::End(_) | Next::Last | Next::Close => false,
+        };
+        if ends {
             self.next = Next::End(reason);
         }
         self.flush(cx)
@@ -186,7 +208,6 @@ impl Member {
                     return Gone;
                 }
                 if self.pending.len() < left {
-                    self.stalled = 0;
                     continue;
                 }
                 match self.socket.poll_write_ready(cx) {
@@ -195,13 +216,17 @@ impl Member {
                     Poll::Pending => return Here,
                 }
             }
+            self.stalled = 0;
+            if let Some(first) = self.first.take() {
+                self.pending = first;
+                continue;
+            }
             self.pending = match replace(&mut self.next, Next::Nothing) {
                 Next::Nothing => return Here,
                 Next::Newest => match self.place.sees() {
                     Some(Seen::Frame(frame)) if !self.knows(&frame) => {
                         let chunk = self.transcript.frame(&frame).framed().clone();
-                        self.idle = false;
-                        self.shown = Some(frame);
+                        self.has_been_sent(frame);
                         chunk
                     }
                     Some(Seen::End(reason)) => {
@@ -211,10 +236,14 @@ impl Member {
                     Some(Seen::Frame(_) | Seen::Quiet) | None => return Here,
                 },
                 Next::End(reason) => {
-                    // What came in the very moment of a drain is what stays on the screen.
-                    let newest = (reason == EndReason::Draining).then(|| self.place.look());
-                    let shown = newest.flatten().or_else(|| self.shown.clone());
-                    let end = self.transcript.end(reason, shown.as_deref());
+                    if let Some(missed) = self.place.newest(reason).filter(|f| !self.knows(f)) {
+                        let chunk = self.transcript.frame(&missed).framed().clone();
+                        self.has_been_sent(missed);
+                        self.next = Next::End(reason);
+                        self.pending = chunk;
+                        continue;
+                    }
+                    let end = self.transcript.end(reason, self.shown.as_deref());
                     self.next = Next::Last;
                     end.map(|chunk| chunk.framed().clone()).unwrap_or_default()
                 }

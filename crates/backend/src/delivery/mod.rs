@@ -42,7 +42,8 @@ pub struct Delivery {
 /// Where a crew takes viewers on.
 #[derive(Debug)]
 struct Berth {
-    inbox: mpsc::UnboundedSender<Member>,
+    // In boxes: a channel makes room for many at once.
+    inbox: mpsc::UnboundedSender<Box<Member>>,
     /// Viewers that the crew has, those in its inbox included.
     aboard: Arc<AtomicUsize>,
 }
@@ -63,7 +64,7 @@ impl Delivery {
         held: Box<dyn Send + Sync>,
     ) {
         let room = live.room();
-        let mut member = Member::new(live, socket, head, held);
+        let mut member = Box::new(Member::new(live, socket, head, held));
         // While the entry is held no crew of this room can find that it has nobody left.
         let mut berths = self.crews.entry(room).or_default();
         for berth in berths.iter().filter(|berth| berth.aboard.load(Ordering::Relaxed) < CREW) {
@@ -88,13 +89,30 @@ impl Delivery {
 
     /// Lets a crew go, unless someone is on the way to it.
     fn dismisses(&self, room: u64, aboard: &Arc<AtomicUsize>) -> bool {
-        let mut dismissed = false;
+        self.removes(room, |berth| {
+            Arc::ptr_eq(&berth.aboard, aboard) && aboard.load(Ordering::Relaxed) == 0
+        })
+    }
+
+    /// Forgets a crew that has ended.
+    fn forgets(&self, room: u64, aboard: &Arc<AtomicUsize>) {
+        self.removes(room, |berth| Arc::ptr_eq(&berth.aboard, aboard));
+    }
+
+    fn removes(&self, room: u64, which: impl Fn(&Berth) -> bool) -> bool {
+        let mut removed = false;
         self.crews.remove_if_mut(&room, |_, berths| {
-            dismissed = aboard.load(Ordering::Relaxed) == 0;
-            berths.retain(|berth| !dismissed || !Arc::ptr_eq(&berth.aboard, aboard));
+            let before = berths.len();
+            berths.retain(|berth| !which(berth));
+            removed = berths.len() < before;
             berths.is_empty()
         });
-        dismissed
+        removed
+    }
+
+    /// Crews that are at work.
+    pub fn crews(&self) -> usize {
+        self.crews.iter().map(|berths| berths.len()).sum()
     }
 }
 
@@ -123,3 +141,6 @@ impl fmt::Debug for Exit {
 
 /// What ends a body (RFC 9112 §7.1).
 const LAST: Bytes = Bytes::from_static(b"0\r\n\r\n");
+
+#[cfg(test)]
+mod tests;

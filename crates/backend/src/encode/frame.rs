@@ -15,8 +15,10 @@ pub struct SharedFrame {
     plain: Arc<Plain>,
     terms: Terms,
     boundary: Arc<Boundary>,
-    /// The frame before it: most viewers hold that one.
+    /// The frame that was sent before it: most viewers hold that one.
     before: Option<Arc<Plain>>,
+    /// The frame that was sent last, this one included.
+    sent: Arc<Plain>,
     whole: PerFormat<OnceCell<Chunk>>,
     delta: PerFormat<OnceCell<Chunk>>,
     again: PerFormat<OnceCell<Chunk>>,
@@ -49,14 +51,24 @@ impl<T> PerFormat<T> {
 
 impl SharedFrame {
     /// Prepares `frame` for sharing among those who may see it. The boundary is that of the
-    /// frame `before` it: streams that are open were promised that one.
-    pub fn new(frame: Frame, terms: Terms, before: Option<&Self>, metrics: Arc<Metrics>) -> Self {
+    /// frame `before` it: streams that are open were promised that one. If it is not `sent` to
+    /// those who watch, they go on holding the one before.
+    pub fn new(
+        frame: Frame,
+        terms: Terms,
+        before: Option<&Self>,
+        sent: bool,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let boundary = before.map(|before| before.boundary.clone());
+        let plain = Arc::new(Plain { frame, chunks: PerFormat::default() });
+        let last_sent = before.map(|before| before.sent.clone());
         Self {
-            plain: Arc::new(Plain { frame, chunks: PerFormat::default() }),
+            sent: last_sent.clone().filter(|_| !sent).unwrap_or_else(|| plain.clone()),
+            before: last_sent,
+            plain,
             terms,
             boundary: boundary.unwrap_or_else(|| Arc::new(Boundary::random())),
-            before: before.map(|before| before.plain.clone()),
             whole: PerFormat::default(),
             delta: PerFormat::default(),
             again: PerFormat::default(),

@@ -18,6 +18,10 @@ const WINDOW_BITS: u8 = 15;
 /// Where pictures stop getting smaller.
 const LEVEL: Compression = Compression::new(6);
 
+/// For pictures that would keep others waiting.
+const FAST: Compression = Compression::new(1);
+const LARGE: usize = 64 * 1024;
+
 /// Room for an empty block, which ends every piece, and then some: with less, the compressor
 /// would repeat it.
 const FLUSH_ROOM: usize = 64;
@@ -36,7 +40,11 @@ pub(super) fn append(out: &mut Vec<u8>, before: &[u8], plain: &[u8]) {
 }
 
 fn deflate(out: &mut Vec<u8>, before: &[u8], plain: &[u8]) -> Result<(), CompressError> {
-    let mut compress = Compress::new_with_window_bits(LEVEL, false, WINDOW_BITS);
+    let mut compress = Compress::new_with_window_bits(
+        if plain.len() > LARGE { FAST } else { LEVEL },
+        false,
+        WINDOW_BITS,
+    );
     if !before.is_empty() {
         compress.set_dictionary(&before[before.len().saturating_sub(WINDOW)..])?;
     }

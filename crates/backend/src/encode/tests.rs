@@ -109,7 +109,7 @@ fn session(pictures: &[String]) -> Vec<Arc<SharedFrame>> {
     for (seq, svg) in (1..).zip(pictures) {
         let frame = Frame { revision: Revision { epoch: 7, seq }, svg: svg.as_str().into() };
         let before = frames.last().map(|before| &**before);
-        frames.push(Arc::new(SharedFrame::new(frame, terms, before, metrics.clone())));
+        frames.push(Arc::new(SharedFrame::new(frame, terms, before, true, metrics.clone())));
     }
     frames
 }

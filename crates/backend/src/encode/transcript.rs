@@ -31,6 +31,11 @@ impl Transcript {
         self.coding
     }
 
+    /// Whether a frame may have to be sent again that was sent before.
+    pub fn goes_back(&self) -> bool {
+        self.format == Format::Multipart
+    }
+
     /// What a stream begins with that shows `shown`, if anything. `None` if a stream of this format
     /// cannot begin without a picture.
     pub fn opening<'a>(&self, shown: Option<&'a SharedFrame>) -> Option<&'a Chunk> {

@@ -32,8 +32,10 @@ pub enum Cue {
 pub struct Ears {
     scenes: WatchStream<Scene>,
     pulses: WatchStream<Pulse>,
-    /// Said before these ears were there.
+    /// Comes before anything else.
     first: Option<Cue>,
+    /// Whether everyone has been asked to leave.
+    leaving: bool,
     clock: Arc<dyn Clock>,
     /// Until the next frame may be heard of, and the last one.
     rest: Option<(Sleep, Arc<SharedFrame>)>,
@@ -54,6 +56,7 @@ impl Ears {
         Self {
             scenes: WatchStream::new(room.scene.subscribe()),
             pulses: WatchStream::from_changes(pulse),
+            leaving: first.is_some(),
             first,
             clock: hub.clock.clone(),
             rest: None,
@@ -75,8 +78,8 @@ impl Ears {
         // Before the scenes: a picture that never stands still must not hold up a drain.
         if let Poll::Ready(pulse) = next(&mut self.pulses, cx) {
             return Poll::Ready(pulse.map(|pulse| match pulse.draining {
-                Some(over) => Cue::Leave(over),
-                None => Cue::Beat,
+                Some(over) if !std::mem::replace(&mut self.leaving, true) => Cue::Leave(over),
+                Some(_) | None => Cue::Beat,
             }));
         }
         self.poll_scene(cx).map(|scene| scene.map(Cue::Scene))

@@ -39,8 +39,8 @@ pub enum Scene {
     Empty,
     /// The newest frame.
     Live(Arc<SharedFrame>),
-    /// Nothing more will come.
-    Ended(EndReason),
+    /// Nothing more will come, and this was the last.
+    Ended(EndReason, Option<Arc<SharedFrame>>),
 }
 
 /// What the hub tells all viewers of all rooms. It changes on every heartbeat.
@@ -81,14 +81,14 @@ impl Room {
             let before = match scene {
                 Scene::Empty => None,
                 Scene::Live(shown) if shown.revision() < frame.revision => Some(&**shown),
-                Scene::Live(_) | Scene::Ended(_) => return false,
+                Scene::Live(_) | Scene::Ended(..) => return false,
             };
             let changed = before.is_none_or(|before| {
                 before.frame().svg != frame.svg
                     || before.terms().visibility != terms.visibility
                     || before.revision().epoch != frame.revision.epoch
             });
-            let next = SharedFrame::new(frame.clone(), terms, before, metrics.clone());
+            let next = SharedFrame::new(frame.clone(), terms, before, changed, metrics.clone());
             *scene = Scene::Live(Arc::new(next));
             newer = true;
             changed
@@ -96,8 +96,17 @@ impl Room {
         newer
     }
 
-    fn end(&self, reason: EndReason) {
-        self.scene.send_replace(Scene::Ended(reason));
+    /// Ends, unless a later life is shown; whether it has.
+    fn end(&self, epoch: u64, reason: EndReason) -> bool {
+        self.scene.send_if_modified(|scene| {
+            let last = match scene {
+                Scene::Live(shown) if shown.revision().epoch > epoch => return false,
+                Scene::Live(shown) => Some(shown.clone()),
+                Scene::Empty | Scene::Ended(..) => None,
+            };
+            *scene = Scene::Ended(reason, last);
+            true
+        })
     }
 }
 
@@ -159,7 +168,7 @@ impl Hub {
     pub fn shown(&self, address: &SessionAddress) -> Option<Frame> {
         match &*self.room(address)?.scene.borrow() {
             Scene::Live(frame) => Some(frame.frame().clone()),
-            Scene::Empty | Scene::Ended(_) => None,
+            Scene::Empty | Scene::Ended(..) => None,
         }
     }
 
@@ -192,13 +201,7 @@ impl Hub {
     /// Ends the streams of a session's life, and of every earlier one at its address. Whoever
     /// has seen nothing yet looks again.
     pub fn end(&self, address: &SessionAddress, epoch: u64, reason: EndReason) {
-        let concerned = |_: &SessionAddress, room: &Arc<Room>| match &*room.scene.borrow() {
-            Scene::Live(shown) => shown.revision().epoch <= epoch,
-            Scene::Empty | Scene::Ended(_) => true,
-        };
-        if let Some((_, room)) = self.rooms.remove_if(address, concerned) {
-            room.end(reason);
-        }
+        self.rooms.remove_if(address, |_, room| room.end(epoch, reason));
     }
 
     /// How many viewers a session has on this node.

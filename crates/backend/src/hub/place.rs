@@ -1,6 +1,7 @@
 //! A place in a room: who watches, and what they may see. Leaving is `Drop`.
 
 use std::{
+    cmp::Ordering,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -92,19 +93,38 @@ impl Place {
     pub fn shown(&self) -> Option<Arc<SharedFrame>> {
         match &*self.room.scene.borrow() {
             Scene::Live(frame) => Some(frame.clone()),
-            Scene::Empty | Scene::Ended(_) => None,
+            Scene::Empty | Scene::Ended(..) => None,
         }
     }
 
     /// What is seen from here now, if anything.
     pub fn sees(&mut self) -> Option<Seen> {
-        let scene = self.room.scene.borrow().clone();
+        let scene = self.scene();
         self.meets(&scene)
+    }
+
+    /// What the room shows now.
+    pub fn scene(&self) -> Scene {
+        self.room.scene.borrow().clone()
     }
 
     /// The frame that is seen from here now, if one is.
     pub fn look(&mut self) -> Option<Arc<SharedFrame>> {
         match self.sees() {
+            Some(Seen::Frame(frame)) => Some(frame),
+            _ => None,
+        }
+    }
+
+    /// The newest frame that may be seen from here in a stream that ends for this reason: nobody
+    /// is left with an older one because the end came right after it.
+    pub fn newest(&mut self, reason: EndReason) -> Option<Arc<SharedFrame>> {
+        let scene = match self.scene() {
+            _ if reason == EndReason::Revoked => return None,
+            Scene::Ended(_, last) => Scene::Live(last?),
+            scene => scene,
+        };
+        match self.meets(&scene) {
             Some(Seen::Frame(frame)) => Some(frame),
             _ => None,
         }
@@ -142,7 +162,7 @@ impl Place {
 
     /// Whether the room has ended already.
     pub fn has_ended(&self) -> bool {
-        matches!(*self.room.scene.borrow(), Scene::Ended(_))
+        matches!(*self.room.scene.borrow(), Scene::Ended(..))
     }
 
     /// What a scene is to whoever has this place. The last word on who sees what: whatever
@@ -150,11 +170,14 @@ impl Place {
     pub fn meets(&mut self, scene: &Scene) -> Option<Seen> {
         match scene {
             Scene::Empty => None,
-            Scene::Ended(reason) => Some(Seen::End(*reason)),
+            Scene::Ended(reason, _) => Some(Seen::End(*reason)),
             Scene::Live(frame) => {
                 let Revision { epoch, .. } = frame.revision();
-                if *self.epoch.get_or_insert(epoch) != epoch {
-                    return Some(Seen::End(EndReason::Expired));
+                match (*self.epoch.get_or_insert(epoch)).cmp(&epoch) {
+                    Ordering::Less => return Some(Seen::End(EndReason::Expired)),
+                    // Told late: of a life before the one that is watched.
+                    Ordering::Greater => return None,
+                    Ordering::Equal => {}
                 }
                 if frame.terms().visibility == Visibility::Private && !self.admitted {
                     return Some(Seen::End(EndReason::Revoked));

@@ -13,6 +13,13 @@ const PRIVATE: Terms = Terms { visibility: Visibility::Private, ..PUBLIC };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+impl Hub {
+    /// A hub that no other node hears.
+    pub(crate) fn alone(clock: &ManualClock) -> Arc<Self> {
+        Self::new(Arc::new(LocalBus), Arc::new(clock.clone()), Arc::default())
+    }
+}
+
 struct Stage {
     hub: Arc<Hub>,
     clock: ManualClock,
@@ -21,7 +28,7 @@ struct Stage {
 
 fn stage() -> Stage {
     let clock = ManualClock::new(OffsetDateTime::UNIX_EPOCH);
-    let hub = Hub::new(Arc::new(LocalBus), Arc::new(clock.clone()), Arc::default());
+    let hub = Hub::alone(&clock);
     Stage { hub, clock, chart: "alice/chart".parse().unwrap() }
 }
 

@@ -28,12 +28,17 @@ pub struct Viewer {
 impl Viewer {
     pub(super) fn new(place: Place, seen: Option<Revision>) -> Self {
         let ears = place.ears();
-        Self { place, ears, seen, leaves: None, idle: true }
+        Self { place, ears, seen, leaves: None, idle: false }
     }
 
     /// The frame that is shown now, if it is for this viewer.
     pub fn look(&mut self) -> Option<Arc<SharedFrame>> {
         self.place.look()
+    }
+
+    /// What it has not seen yet when its stream ends for this reason.
+    pub fn missed(&mut self, reason: EndReason) -> Option<Arc<SharedFrame>> {
+        self.place.newest(reason).filter(|newest| self.seen < Some(newest.revision()))
     }
 
     /// Waits for what is to be seen next. Frames that came meanwhile are skipped: only the
