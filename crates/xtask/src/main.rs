@@ -1,7 +1,8 @@
-//! Easel's task runner: builds the page, runs the server, the tests and the checks, with
-//! nothing but what cargo fetches.
+//! Easel's task runner: builds the page, runs the server, the tests, the checks and the
+//! comparison with others, with nothing but what cargo fetches.
 #![expect(clippy::print_stderr, reason = "a task runner talks to the terminal")]
 
+mod bench;
 mod check;
 mod page;
 mod press;
@@ -30,6 +31,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measures.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Checks format, lints, licences and documentation.
     Check,
 }
@@ -39,6 +45,7 @@ fn main() {
         Task::Page => page::build(),
         Task::Easel { args } => server::run(&args),
         Task::Test { args } => test::run(&args),
+        Task::Bench { bench } => bench::run(&bench),
         Task::Check => check::run(),
     };
     if let Err(failure) = outcome {
