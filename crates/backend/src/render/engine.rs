@@ -4,7 +4,10 @@
 use std::{io, sync::Arc};
 
 use common::api::Args;
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use sha2::{Digest, Sha256};
 use tera::{Context, ErrorKind, Tera};
 use time::OffsetDateTime;
@@ -19,7 +22,7 @@ use super::{
 /// The engine keeps templates by name; each of ours is alone in its engine.
 const NAME: &str = "template";
 
-/// Bytes of template source whose compiled form is kept.
+/// Bytes of template source whose compiled form is kept; more where two templates may have more.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 /// How many templates that is, more or less: a hint for the cache's tables.
 const CACHE_ITEMS: usize = 1024;
@@ -27,7 +30,7 @@ const CACHE_ITEMS: usize = 1024;
 /// Renders templates, one at a time; keeps the compiled form of those used lately.
 #[derive(Debug)]
 pub struct Engine {
-    compiled: Cache<[u8; 32], Arc<Compiled>, SourceWeight>,
+    compiled: Templates,
     limits: RenderLimits,
     meter: Arc<Meter>,
     /// Knows what callers may use.
@@ -35,6 +38,8 @@ pub struct Engine {
     /// Knows how to count as well.
     counting: Tera,
 }
+
+type Templates = Cache<[u8; 32], Arc<Compiled>, SourceWeight>;
 
 #[derive(Debug)]
 struct Compiled {
@@ -69,7 +74,7 @@ impl Engine {
         let meter = Meter::new(limits.loop_steps);
         let callers = language::callers_engine(&meter);
         let counting = language::counting_engine(&callers, &meter);
-        let compiled = Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, SourceWeight);
+        let compiled = templates(CACHE_BYTES.max(2 * limits.template_bytes as u64));
         Self { compiled, limits, meter, callers, counting }
     }
 
@@ -145,6 +150,23 @@ impl Engine {
                 .map_err(|error| RenderError::Unmetered { message: describe(&error).0 })?;
         }
         Ok(Compiled { tera, source_bytes: template.len(), metered })
+    }
+}
+
+/// A cache in one piece: it has one user, and of the pieces that it would be cut into for the
+/// cores of a large machine, none would take a large template.
+fn templates(bytes: u64) -> Templates {
+    let mut options = OptionsBuilder::new();
+    options.shards(1).estimated_items_capacity(CACHE_ITEMS).weight_capacity(bytes);
+    match options.build() {
+        Ok(options) => Cache::with_options(
+            options,
+            SourceWeight,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        ),
+        // Only options that are not given are refused.
+        Err(_) => Cache::with_weighter(CACHE_ITEMS, bytes, SourceWeight),
     }
 }
 

@@ -113,6 +113,21 @@ fn a_template_is_compiled_once() {
 }
 
 #[test]
+fn templates_that_take_turns_are_compiled_once_however_large() {
+    for (bytes, templates) in [(100, 200), (64 * 1024, 40), (3 << 20, 2)] {
+        let engine = Engine::new(RenderLimits { template_bytes: bytes, ..LIMITS });
+        for turn in 0..3 {
+            for n in 0..templates {
+                let filler = " ".repeat(bytes - 80);
+                let template = format!("{OPEN}{{#{n}{filler}#}}</svg>");
+                let drawn = engine.draw(&template, &Args::new(), NOON).unwrap();
+                assert_eq!(drawn.compiled, turn == 0, "{n} of {templates} with {bytes} bytes");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_that_is_not_listed_has_a_place_and_a_reason() {
     for (body, words) in [
         ("\n{{ 1 | nope }}", "the filter `nope` is not available here; there are: abs, "),
