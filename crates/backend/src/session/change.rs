@@ -73,15 +73,24 @@ impl Change {
             lifetime: lifetime(self.ttl_seconds, self.expire.as_deref(), lifetimes)?,
             visibility: visibility(address, self.visibility)?,
             frame_rate: frame_rate(self.max_frames_per_second)?,
-            args: self.args,
+            args: self.args.map(|change| match change {
+                ArgsChange::Replace(args) => CheckedArgs::Replace(args.into()),
+                ArgsChange::Merge(patch) => CheckedArgs::Merge(patch),
+            }),
             template: self.template.map(Arc::from),
         })
     }
 }
 
+/// What happens to the args, as often as it has to be tried.
+enum CheckedArgs {
+    Replace(Arc<Args>),
+    Merge(Args),
+}
+
 /// A change that makes sense.
 pub(super) struct CheckedChange {
-    args: Option<ArgsChange>,
+    args: Option<CheckedArgs>,
     template: Option<Arc<str>>,
     lifetime: Option<Duration>,
     visibility: Option<Visibility>,
@@ -93,8 +102,8 @@ impl CheckedChange {
     pub(super) fn applied_to(&self, before: &Drawing, now: OffsetDateTime) -> Drawing {
         let args = match &self.args {
             None => before.args.clone(),
-            Some(ArgsChange::Replace(args)) => Arc::new(args.clone()),
-            Some(ArgsChange::Merge(patch)) => {
+            Some(CheckedArgs::Replace(args)) => args.clone(),
+            Some(CheckedArgs::Merge(patch)) => {
                 let mut args = Args::clone(&before.args);
                 merge(&mut args, patch);
                 Arc::new(args)
