@@ -1,12 +1,17 @@
 //! Everything that is measured, with its help text: one struct, one place to read.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
 };
+
+/// Upper bounds of what the stages of a drawing are sorted into, in seconds: from a badge that
+/// is found compiled to the longest that a drawing may take.
+const STAGE_BOUNDS: [f64; 10] =
+    [0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
 /// A form in which frames leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -26,6 +31,24 @@ pub enum Block {
     Delta,
     /// Itself: it was sent before.
     Again,
+}
+
+/// What a drawing goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Stage {
+    /// It waits for a worker.
+    Wait,
+    /// Its template is looked up and, if need be, compiled.
+    Compile,
+    /// The template is rendered.
+    Render,
+    /// The result is checked and cleaned.
+    Check,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    stage: Stage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,10 +72,15 @@ pub struct Metrics {
     registry: Registry,
     renders: Counter,
     compilations: Counter,
+    stages: Family<StageLabels, Histogram>,
     encodings: Family<EncodingLabels, Counter>,
     compressions: Family<CompressionLabels, Counter>,
     viewers: Gauge,
     refusals: Family<LimitLabels, Counter>,
+}
+
+fn stage_times() -> Histogram {
+    Histogram::new(STAGE_BOUNDS)
 }
 
 impl Default for Metrics {
@@ -63,6 +91,13 @@ impl Default for Metrics {
         let viewers = Gauge::default();
         registry.register("renders", "Templates rendered", renders.clone());
         registry.register("compilations", "Templates compiled", compilations.clone());
+        let stages = Family::new_with_constructor(stage_times as fn() -> Histogram);
+        registry.register_with_unit(
+            "render",
+            "How long drawings that succeeded took, by stage",
+            Unit::Seconds,
+            stages.clone(),
+        );
         registry.register(
             "frame_encodings",
             "Frames encoded, by format: once per frame however many watch",
@@ -78,7 +113,7 @@ impl Default for Metrics {
         registry.register("viewers", "Viewers connected to this node now", viewers.clone());
         let refusals = Family::<LimitLabels, Counter>::default();
         registry.register("refusals", "Requests refused, by limit", refusals.clone());
-        Self { registry, renders, compilations, encodings, compressions, viewers, refusals }
+        Self { registry, renders, compilations, stages, encodings, compressions, viewers, refusals }
     }
 }
 
@@ -91,6 +126,11 @@ impl Metrics {
     /// A template was compiled.
     pub fn compiled(&self) {
         self.compilations.inc();
+    }
+
+    /// A stage of a drawing took so long.
+    pub fn took(&self, stage: Stage, time: Duration) {
+        self.stages.get_or_create(&StageLabels { stage }).observe(time.as_secs_f64());
     }
 
     /// A frame was encoded.

@@ -1,7 +1,7 @@
 //! From template and args to a checked picture. Runs inside a worker process and nowhere
 //! else: what is drawn here may be hostile, and a template can make this process abort.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use common::api::Args;
 use quick_cache::{
@@ -9,15 +9,17 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle},
 };
 use sha2::{Digest, Sha256};
-use tera::{Context, ErrorKind, Tera};
+use tera::{ErrorKind, Tera};
 use time::OffsetDateTime;
 
 use super::{
     Limit, Position, RenderError, RenderLimits,
+    args::Given,
     language::{self, Meter},
     metered::{self, Metered, Reading},
     svg,
 };
+use crate::clock::{Clock, SystemClock};
 
 /// The engine keeps templates by name; each of ours is alone in its engine.
 const NAME: &str = "template";
@@ -66,6 +68,19 @@ pub struct Drawn {
     pub svg: String,
     /// Whether the template had to be compiled for it.
     pub compiled: bool,
+    /// How long each stage took.
+    pub took: Took,
+}
+
+/// How long the stages of a drawing took, on a clock that goes on while others compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Took {
+    /// Looking the template up and, if need be, compiling it.
+    pub compile: Duration,
+    /// Rendering it.
+    pub render: Duration,
+    /// Making sure that it is a picture.
+    pub check: Duration,
 }
 
 impl Engine {
@@ -89,7 +104,22 @@ impl Engine {
         args: &Args,
         now: OffsetDateTime,
     ) -> Result<Drawn, RenderError> {
+        let given = Given::of(args).map_err(|error| {
+            let (message, at) = describe(&error);
+            RenderError::Render { message, at }
+        })?;
+        self.draw_with(template, &given, now)
+    }
+
+    pub(super) fn draw_with(
+        &self,
+        template: &str,
+        Given(args): &Given,
+        now: OffsetDateTime,
+    ) -> Result<Drawn, RenderError> {
+        let began = SystemClock.running();
         let (template, compiled) = self.compile(template)?;
+        let ready = SystemClock.running();
         let failed = |error: &tera::Error| {
             let (message, at) = describe(error);
             let at = match &template.metered {
@@ -98,10 +128,9 @@ impl Engine {
             };
             RenderError::Render { message, at }
         };
-        let context = Context::from_serialize(args).map_err(|error| failed(&error))?;
         let mut output = Bounded { bytes: Vec::new(), limit: self.limits.output_bytes };
         self.meter.begin(now);
-        match template.tera.render_to(NAME, &context, &mut output) {
+        match template.tera.render_to(NAME, args, &mut output) {
             Ok(()) => {}
             Err(_) if self.meter.is_exceeded() => {
                 return Err(RenderError::Limit(Limit::LoopSteps(self.limits.loop_steps)));
@@ -111,7 +140,14 @@ impl Engine {
             }
             Err(error) => return Err(failed(&error)),
         }
-        Ok(Drawn { svg: svg::picture(&output.bytes, &self.limits)?.into_owned(), compiled })
+        let rendered = SystemClock.running();
+        let svg = svg::picture(&output.bytes, &self.limits)?.into_owned();
+        let took = Took {
+            compile: ready - began,
+            render: rendered - ready,
+            check: SystemClock.running() - rendered,
+        };
+        Ok(Drawn { svg, compiled, took })
     }
 
     fn compile(&self, template: &str) -> Result<(Arc<Compiled>, bool), RenderError> {
@@ -214,6 +250,10 @@ impl io::Write for Bounded {
         }
         self.bytes.extend_from_slice(more);
         Ok(more.len())
+    }
+
+    fn write_all(&mut self, more: &[u8]) -> io::Result<()> {
+        self.write(more).map(drop)
     }
 
     fn flush(&mut self) -> io::Result<()> {

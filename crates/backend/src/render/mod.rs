@@ -5,6 +5,7 @@
 //! network. What comes out is checked to be well-formed SVG before anyone sees it: one
 //! malformed frame would blind Chromium and WebKit until they reload.
 
+mod args;
 mod clean;
 mod engine;
 mod language;
@@ -24,12 +25,16 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     pool::{Confines, Pool},
-    worker::Task,
+    worker::{Message, Task},
 };
-use crate::{clock::Clock, lifecycle::Lifecycle, metrics::Metrics};
+use crate::{
+    clock::Clock,
+    lifecycle::Lifecycle,
+    metrics::{Metrics, Stage},
+};
 
 pub use self::{
-    engine::{Drawn, Engine},
+    engine::{Drawn, Engine, Took},
     limits::{Limit, RenderLimits, SnapshotLimits},
     pool::WorkerProgram,
     snapshot::Size,
@@ -116,19 +121,25 @@ impl Renderer {
         if template.len() > self.limits.template_bytes {
             return Err(RenderError::Limit(Limit::TemplateBytes(self.limits.template_bytes)));
         }
-        let args = serde_json::to_vec(args).map_err(|_| RenderError::Worker)?;
-        if args.len() > self.limits.args_bytes {
+        let mut job = Message::new(Task::Draw as u8, template.len()).part(template.as_bytes());
+        if job.json(args).map_err(|_| RenderError::Worker)? > self.limits.args_bytes {
             return Err(RenderError::Limit(Limit::ArgsBytes(self.limits.args_bytes)));
         }
         self.metrics.rendered();
         let now = self.clock.now().unix_timestamp().to_le_bytes();
-        let done = self.pool.run(Task::Draw, [template.as_bytes(), &args, &now]).await;
+        let done = self.pool.run(job.part(&now)).await;
         if let Err(RenderError::Unmetered { message }) = &done {
             tracing::warn!(message, "a template that compiles cannot be made to count its steps");
         }
         let done = done?;
         if done.compiled {
             self.metrics.compiled();
+        }
+        if let Some(Took { compile, render, check }) = done.took {
+            self.metrics.took(Stage::Wait, done.waited);
+            self.metrics.took(Stage::Compile, compile);
+            self.metrics.took(Stage::Render, render);
+            self.metrics.took(Stage::Check, check);
         }
         String::from_utf8(done.bytes).map(Arc::from).map_err(|_| RenderError::Worker)
     }
@@ -138,8 +149,9 @@ impl Renderer {
     /// # Errors
     /// See [`RenderError`].
     pub async fn snapshot(&self, svg: &str, size: Size) -> Result<Vec<u8>, RenderError> {
-        let size = serde_json::to_vec(&size).map_err(|_| RenderError::Worker)?;
-        Ok(self.snapshots.run(Task::Snapshot, [svg.as_bytes(), &size, &[]]).await?.bytes)
+        let mut job = Message::new(Task::Snapshot as u8, svg.len()).part(svg.as_bytes());
+        job.json(&size).map_err(|_| RenderError::Worker)?;
+        Ok(self.snapshots.run(job.part(&[])).await?.bytes)
     }
 }
 

@@ -5,14 +5,23 @@
 //! right, and a fixed amount of memory. Whatever a template does here, it does to this
 //! process alone.
 
-use std::io::{self, Read, Write};
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::unix::fs::FileExt,
+    time::Duration,
+};
 
-use common::api::Args;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{RenderError, RenderLimits, engine::Engine, snapshot};
+use super::{
+    RenderError, RenderLimits,
+    args::Given,
+    engine::{Engine, Took},
+    snapshot,
+};
 
 /// The sub-command of the program that runs a worker. Not for people.
 pub const COMMAND: &str = "render-worker";
@@ -22,7 +31,10 @@ pub const COMMAND: &str = "render-worker";
 const RESIDENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Parts of a job, whatever it is.
-pub(super) const PARTS: usize = 3;
+const JOB_PARTS: usize = 3;
+
+/// Parts of an answer, whatever it is.
+pub(super) const ANSWER_PARTS: usize = 2;
 
 /// What a worker is asked to do. The parts follow, each with its length before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +47,7 @@ pub(super) enum Task {
     Snapshot = 2,
 }
 
-/// How a job went. One part follows.
+/// How a job went. The result follows, and how long its stages took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Outcome {
@@ -47,17 +59,45 @@ pub(super) enum Outcome {
     Failed = 3,
 }
 
-/// Every message is one byte of meaning and parts of up to 4 GiB, each behind its length.
-pub(super) fn message(kind: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let length: usize = parts.iter().map(|part| part.len() + 4).sum();
-    let mut message = Vec::with_capacity(length + 1);
-    message.push(kind);
-    for part in parts {
-        // Parts come from bodies and pictures, whose limits are far below.
-        message.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
-        message.extend_from_slice(part);
+/// What goes through a pipe: one byte of meaning, and parts of up to 4 GiB, each behind its
+/// length.
+pub(super) struct Message(Vec<u8>);
+
+impl Message {
+    /// A message that will have about so many bytes.
+    pub(super) fn new(kind: u8, bytes: usize) -> Self {
+        let mut message = Vec::with_capacity(bytes + 64);
+        message.push(kind);
+        Self(message)
     }
-    message
+
+    /// Adds a part.
+    pub(super) fn part(mut self, part: &[u8]) -> Self {
+        self.0.extend_from_slice(&length(part.len()));
+        self.0.extend_from_slice(part);
+        self
+    }
+
+    /// Adds a part of JSON, and says how long that is.
+    pub(super) fn json(&mut self, part: &impl Serialize) -> serde_json::Result<usize> {
+        let at = self.0.len();
+        self.0.extend_from_slice(&length(0));
+        let begin = self.0.len();
+        serde_json::to_writer(&mut self.0, part)?;
+        let bytes = self.0.len() - begin;
+        self.0[at..begin].copy_from_slice(&length(bytes));
+        Ok(bytes)
+    }
+
+    /// As it goes through the pipe.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Parts come from bodies and pictures, whose limits are far below what a length can say.
+fn length(bytes: usize) -> [u8; 4] {
+    u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 /// What a worker is told at its start, as arguments.
@@ -74,20 +114,35 @@ pub(super) struct Settings {
 /// When the process cannot be confined, or the pipe breaks in the middle of a message.
 pub fn run(settings: &str) -> io::Result<()> {
     let settings: Settings = serde_json::from_str(settings)?;
+    // The one file that is open beside the pipes.
+    let memory = File::open("/proc/self/statm").ok();
     confine(settings.memory_bytes)?;
     let engine = Engine::new(settings.limits);
-    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let mut input = io::stdin().lock();
     let mut kind = [0];
     while input.read(&mut kind)? != 0 {
         let parts = [part(&mut input)?, part(&mut input)?, part(&mut input)?];
         let answer = answer(&engine, &settings.limits, kind[0], parts);
-        output.write_all(&answer)?;
-        output.flush()?;
-        if resident_bytes() > RESIDENT_BYTES {
+        Pipe.write_all(answer.bytes())?;
+        if resident_bytes(memory.as_ref()) > RESIDENT_BYTES {
             break;
         }
     }
     Ok(())
+}
+
+/// Standard output as it is: the one of the library sends whole lines first, and the rest in a
+/// second piece.
+struct Pipe;
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(io::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Gives up what drawing does not need. The order matters: the limit on memory comes first,
@@ -105,8 +160,8 @@ fn confine(memory_bytes: u64) -> io::Result<()> {
         rustix::thread::set_no_new_privs(true)?;
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     }
-    // Nothing new can be opened: /proc/self/statm is, once a job, so one is left.
-    limit(Resource::Nofile, 4)?;
+    // Nothing new can be opened.
+    limit(Resource::Nofile, 0)?;
     Ok(())
 }
 
@@ -122,26 +177,46 @@ fn answer(
     engine: &Engine,
     limits: &RenderLimits,
     task: u8,
-    [first, second, third]: [Vec<u8>; PARTS],
-) -> Vec<u8> {
+    [first, second, third]: [Vec<u8>; JOB_PARTS],
+) -> Message {
     let broken = || RenderError::Render { message: "not UTF-8".to_owned(), at: None };
     let result = String::from_utf8(first).map_err(|_| broken()).and_then(|first| {
         if task == Task::Snapshot as u8 {
             let size = serde_json::from_slice(&second).map_err(|_| broken())?;
-            return Ok((Outcome::Done, snapshot::png(&first, size, &limits.snapshot)?));
+            let png = snapshot::png(&first, size, &limits.snapshot)?;
+            return Ok((Outcome::Done, png, Took::default()));
         }
-        let args: Args = serde_json::from_slice(&second).map_err(|_| broken())?;
-        let drawn = engine.draw(&first, &args, time(&third).ok_or_else(broken)?)?;
+        let args = Given::read(&second).map_err(|_| broken())?;
+        let drawn = engine.draw_with(&first, &args, time(&third).ok_or_else(broken)?)?;
         let outcome = if drawn.compiled { Outcome::DoneCompiled } else { Outcome::Done };
-        Ok((outcome, drawn.svg.into_bytes()))
+        Ok((outcome, drawn.svg.into_bytes(), drawn.took))
     });
     match result {
-        Ok((outcome, bytes)) => message(outcome as u8, &[&bytes]),
+        Ok((outcome, result, took)) => {
+            Message::new(outcome as u8, result.len()).part(&result).part(&spelled(took))
+        }
         Err(error) => {
             let error = serde_json::to_vec(&error).unwrap_or_default();
-            message(Outcome::Failed as u8, &[&error])
+            Message::new(Outcome::Failed as u8, error.len()).part(&error).part(&[])
         }
     }
+}
+
+/// Stages in nanoseconds.
+fn spelled(took: Took) -> Vec<u8> {
+    let nanoseconds = |stage: Duration| u64::try_from(stage.as_nanos()).unwrap_or(u64::MAX);
+    let stages = [took.compile, took.render, took.check];
+    stages.into_iter().flat_map(|stage| nanoseconds(stage).to_le_bytes()).collect()
+}
+
+/// What [`spelled`] spells; nothing for what was not measured.
+pub(super) fn took(spelled: &[u8]) -> Option<Took> {
+    let mut stages = spelled.chunks_exact(8).map(|stage| {
+        let nanoseconds = stage.try_into().map(u64::from_le_bytes);
+        nanoseconds.map(Duration::from_nanos).ok()
+    });
+    let mut stage = || stages.next()?;
+    Some(Took { compile: stage()?, render: stage()?, check: stage()? })
 }
 
 fn time(seconds: &[u8]) -> Option<OffsetDateTime> {
@@ -150,9 +225,10 @@ fn time(seconds: &[u8]) -> Option<OffsetDateTime> {
 }
 
 /// Memory that this process holds now; 0 where the system does not say.
-fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|statm| {
-        statm.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok())
-    });
+fn resident_bytes(statm: Option<&File>) -> u64 {
+    let mut text = [0; 128];
+    let length = statm.and_then(|statm| statm.read_at(&mut text, 0).ok()).unwrap_or(0);
+    let text = std::str::from_utf8(&text[..length]).unwrap_or_default();
+    let pages = text.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or(0) * rustix::param::page_size() as u64
 }
