@@ -25,7 +25,9 @@ use crate::clock::{Clock, SystemClock};
 const NAME: &str = "template";
 
 /// Bytes of template source whose compiled form is kept; more where two templates may have more.
-const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+/// That form takes up to twenty times as much, and a worker that holds too much of it ends, and
+/// with it all that it has compiled.
+const CACHE_BYTES: u64 = 2 * 1024 * 1024;
 /// How many templates that is, more or less: a hint for the cache's tables.
 const CACHE_ITEMS: usize = 1024;
 
