@@ -12,10 +12,10 @@ use bytes::Bytes;
 use common::Revision;
 use tokio::net::TcpStream;
 
-use super::{LAST, Live};
+use super::Live;
 use crate::{
     clock::Sleep,
-    encode::{EndReason, SharedFrame, Transcript},
+    encode::{EndReason, LAST, SharedFrame, Transcript},
     hub::{Ears, Place, Scene, Seen},
     limit::Seat,
 };

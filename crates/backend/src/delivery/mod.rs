@@ -19,7 +19,6 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::{net::TcpStream, sync::mpsc};
 
@@ -109,11 +108,6 @@ impl Delivery {
         });
         removed
     }
-
-    /// Crews that are at work.
-    pub fn crews(&self) -> usize {
-        self.crews.iter().map(|berths| berths.len()).sum()
-    }
 }
 
 /// The way out of hyper for the stream that answers a request: a part of a request's extensions,
@@ -138,9 +132,6 @@ impl fmt::Debug for Exit {
         f.write_str("Exit")
     }
 }
-
-/// What ends a body (RFC 9112 §7.1).
-const LAST: Bytes = Bytes::from_static(b"0\r\n\r\n");
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     clock::ManualClock,
     encode::{Coding, EndReason, Format, Terms},
-    hub::Hub,
+    hub::{Hub, Place},
 };
 
 const PUBLIC: Terms = Terms {
@@ -53,18 +53,35 @@ impl Stage {
                 Frame { revision: Revision { epoch: 1, seq: 1 }, svg: "<svg>1</svg>".into() };
             place.offer(&frame, PUBLIC);
         }
+        let (reader, socket) = self.connection().await;
+        self.carries(place, format, socket);
+        reader
+    }
+
+    /// Both ends of a connection.
+    async fn connection(&self) -> (TcpStream, TcpStream) {
         let address = self.door.local_addr().unwrap();
         let (reader, accepted) = tokio::join!(TcpStream::connect(address), self.door.accept());
+        (reader.unwrap(), accepted.unwrap().0)
+    }
+
+    fn carries(&self, place: Place, format: Format, socket: TcpStream) {
         let live = Live::begin(None, place, format, Coding::Identity, None).unwrap();
-        self.delivery.carry(live, accepted.unwrap().0, b"head ", Box::new(()));
-        reader.unwrap()
+        self.delivery.carry(live, socket, b"head ", Box::new(()));
+    }
+
+    fn crews(&self) -> usize {
+        self.delivery.crews.iter().map(|berths| berths.len()).sum()
     }
 
     async fn has_no_crew(&self) {
-        while self.delivery.crews() > 0 {
-            tokio::task::yield_now().await;
-        }
-        assert!(self.delivery.crews.is_empty());
+        let gone = async {
+            while !self.delivery.crews.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, gone).await.expect("crews that are forgotten");
     }
 }
 
@@ -88,7 +105,7 @@ async fn nothing_is_left_of_a_crew_however_its_viewers_go() {
             let format = if n % 2 == 0 { Format::Sse } else { Format::Multipart };
             viewers.push(stage.viewer(format).await);
         }
-        assert_eq!(stage.delivery.crews(), 2);
+        assert_eq!(stage.crews(), 2);
         reads(&mut viewers[0], "<svg>1</svg>").await;
         drop(viewers);
         stage.has_no_crew().await;
@@ -105,18 +122,21 @@ async fn nothing_is_left_of_a_crew_however_its_viewers_go() {
 #[tokio::test]
 async fn a_newcomer_is_let_in_by_what_is_shown_and_not_by_what_its_crew_has_heard() {
     let stage = Stage::set().await;
-    let private = Terms { visibility: Visibility::Private, ..PUBLIC };
     let mut owner = stage.hub.join(&stage.chart);
-    owner.admit(
-        OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_secs(9),
-        std::future::pending(),
-    );
-    stage.shows(1, "<svg>private</svg>", private);
-    let address = stage.door.local_addr().unwrap();
-    let (reader, accepted) = tokio::join!(TcpStream::connect(address), stage.door.accept());
-    let live = Live::begin(None, owner, Format::Sse, Coding::Identity, None).unwrap();
-    stage.delivery.carry(live, accepted.unwrap().0, b"", Box::new(()));
-    reads(&mut reader.unwrap(), "private").await;
+    let later = OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_secs(9);
+    owner.admit(later, std::future::pending());
+    stage.shows(1, "<svg>private</svg>", Terms { visibility: Visibility::Private, ..PUBLIC });
+    let (mut owners, socket) = stage.connection().await;
+    stage.carries(owner, Format::Sse, socket);
+    reads(&mut owners, "private").await;
+    // All of this before the crew has its turn.
+    let (mut strangers, socket) = stage.connection().await;
+    stage.shows(2, "<svg>open</svg>", PUBLIC);
+    stage.carries(stage.hub.join(&stage.chart), Format::Sse, socket);
+    stage.shows(3, "<svg>still open</svg>", PUBLIC);
+    let read = reads(&mut strangers, "still open").await;
+    assert!(!read.contains("revoked"), "{read}");
+    assert_eq!(stage.crews(), 1);
 }
 
 #[tokio::test]
