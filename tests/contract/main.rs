@@ -168,6 +168,7 @@ macro_rules! keeps_every_promise {
             an_update_has_the_next_seq,
             an_update_that_expects_another_revision_changes_nothing,
             of_concurrent_updates_one_is_done_per_revision,
+            updates_of_many_sessions_at_once_know_nothing_of_each_other,
             a_session_that_is_not_there_is_gone,
             a_deletion_may_expect_a_revision,
             a_session_that_has_expired_does_not_exist,

@@ -202,6 +202,41 @@ pub(crate) async fn of_concurrent_updates_one_is_done_per_revision<B: Backend>()
     }
 }
 
+/// More at once than a store may do in one step, and some that cannot be done among them.
+pub(crate) async fn updates_of_many_sessions_at_once_know_nothing_of_each_other<B: Backend>() {
+    let backend = B::start().await;
+    let store = backend.open().await;
+    let mut sessions = Vec::new();
+    for n in 0..80 {
+        let address = at(&format!("alice/chart{n}"));
+        let revision = match n % 4 {
+            0 => Revision { epoch: 1, seq: 1 },
+            _ => created(&*store, &address.to_string(), noon()).await,
+        };
+        sessions.push((address, revision));
+    }
+    let updates = sessions.iter().zip(0..).map(async |((address, revision), n)| {
+        let seq = if n % 4 == 1 { revision.seq + 1 } else { revision.seq };
+        let expected = Revision { seq, ..*revision };
+        let drawing = drawing(n, noon() + HOUR);
+        store.update(address, expected, &drawing, &UNLIMITED, noon()).await.unwrap()
+    });
+    let outcomes = join_all(updates).await;
+    for (((address, before), outcome), n) in sessions.iter().zip(outcomes).zip(0..) {
+        let next = Revision { seq: before.seq + 1, ..*before };
+        let stored = store.get(address, noon()).await.unwrap();
+        match n % 4 {
+            0 => assert_eq!((outcome, stored), (Update::Gone, None)),
+            1 => assert_eq!((outcome, stored.unwrap().revision), (Update::Stale, *before)),
+            _ => {
+                let stored = stored.unwrap();
+                assert_eq!((outcome, stored.revision), (Update::Done(next), next));
+                assert_eq!(stored.drawing, drawing(n, noon() + HOUR));
+            }
+        }
+    }
+}
+
 pub(crate) async fn a_session_that_is_not_there_is_gone<B: Backend>() {
     let backend = B::start().await;
     let store = backend.open().await;

@@ -6,6 +6,7 @@
 
 mod keyring;
 mod tickets;
+mod updates;
 mod usage;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
     num::NonZeroU16,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -32,7 +34,10 @@ use sqlx::{
 };
 use time::OffsetDateTime;
 
-use self::usage::{Used, full, spaces};
+use self::{
+    updates::Updates,
+    usage::{Used, full, spaces},
+};
 use super::{
     Creation, Deletion, Drawing, ListPosition, ListedSession, Quotas, SessionStore, StoreError,
     StoredSession, Update,
@@ -56,6 +61,7 @@ const EXPIRED_AT_ONCE: i64 = 500;
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    updates: Arc<Updates>,
 }
 
 impl SqliteStore {
@@ -76,12 +82,14 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone());
+        // A connection to a file is not lost while nobody looks, as one to a server is.
+        let pool = SqlitePoolOptions::new().test_before_acquire(false);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone());
         let writer = writer.await.map_err(unavailable)?;
         MIGRATIONS.run(&writer).await.map_err(unavailable)?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS);
-        let readers = readers.connect_with(options.read_only(true)).await.map_err(unavailable)?;
-        Ok(Self { writer, readers })
+        let readers = pool.max_connections(READERS).connect_with(options.read_only(true));
+        let readers = readers.await.map_err(unavailable)?;
+        Ok(Self { writer, readers, updates: Arc::default() })
     }
 
     /// Closes the file.
@@ -186,59 +194,7 @@ impl SessionStore for SqliteStore {
         quotas: &Quotas,
         now: OffsetDateTime,
     ) -> Result<Update, StoreError> {
-        let args = args_text(&drawing.args)?;
-        let bytes = bytes(drawing, &args);
-        let mut transaction =
-            self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
-        let before = sqlx::query(
-            "SELECT epoch, seq, bytes, creator FROM sessions \
-             WHERE owner = $1 AND id = $2 AND expires_at > $3",
-        )
-        .bind(owner(address))
-        .bind(address.id.as_str())
-        .bind(micros(now))
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-        let Some(before) = before else {
-            return Ok(Update::Gone);
-        };
-        if revision(&before)? != expected {
-            return Ok(Update::Stale);
-        }
-        let grows = bytes > before.try_get::<i64, _>("bytes").map_err(unavailable)?;
-        let revision = Revision { seq: expected.seq + 1, ..expected };
-        sqlx::query(
-            "UPDATE sessions SET seq = $3, template = $4, args = $5, svg = $6, visibility = $7, \
-                                 expires_at = $8, updated_at = $9, bytes = $10, \
-                                 max_frames_per_second = $11 \
-             WHERE owner = $1 AND id = $2",
-        )
-        .bind(owner(address))
-        .bind(address.id.as_str())
-        .bind(signed(revision.seq))
-        .bind(&*drawing.template)
-        .bind(&args)
-        .bind(&*drawing.svg)
-        .bind(drawing.visibility.as_str())
-        .bind(micros(drawing.expires_at))
-        .bind(micros(now))
-        .bind(bytes)
-        .bind(drawing.frame_rate())
-        .execute(&mut *transaction)
-        .await
-        .map_err(unavailable)?;
-        if grows {
-            let creator = before.try_get("creator").map_err(unavailable)?;
-            let spaces = spaces(&mut transaction, owner(address), creator).await?;
-            // A space may have too many sessions by now; this one is among them already.
-            let beyond = Used::bytes_beyond;
-            if let Some(full) = full(&mut transaction, &spaces, beyond, quotas, now).await? {
-                return Ok(Update::Full(full));
-            }
-        }
-        transaction.commit().await.map_err(unavailable)?;
-        Ok(Update::Done(revision))
+        self.updates.update(&self.writer, address, expected, drawing, quotas, now).await
     }
 
     async fn delete(
