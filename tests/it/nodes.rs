@@ -230,6 +230,37 @@ async fn who_verifies_tokens_asks_no_redis() {
 }
 
 #[tokio::test]
+async fn one_more_viewer_asks_no_redis() {
+    let redis = Redis::start().await;
+    let nodes = nodes(&redis, 2).await;
+    let owner = nodes[0].owner("alice").await;
+    owner.draws("chart", LABEL, json!({ "value": "first" })).await;
+    let mut first = nodes[1].viewer("alice/chart").await;
+    first.sees("first").await;
+    owner.puts("chart", json!({ "value": "second" })).await;
+    first.sees("second").await;
+    let reads = async || redis.calls_of("hgetall").await;
+    let before = reads().await;
+    let mut more = Vec::new();
+    for _ in 0..30 {
+        let mut viewer = nodes[1].viewer("alice/chart").await;
+        viewer.sees("second").await;
+        more.push(viewer);
+    }
+    let looked = reads().await - before;
+    // What is watched is compared with the store every few seconds.
+    assert!(looked < 10, "{looked} reads for 30 viewers");
+    owner.puts("chart", json!({ "value": "third" })).await;
+    for viewer in &mut more {
+        viewer.sees("third").await;
+    }
+    // Nobody is let in by what was shown to others: it is private from now on.
+    owner.changes("chart", &json!({ "visibility": "private" })).await.is(204);
+    assert_eq!(first.sees_end().await, "revoked");
+    nodes[1].get("/stream/alice/chart").await.refuses(ErrorCode::AuthRequired);
+}
+
+#[tokio::test]
 async fn writers_on_many_nodes_agree_on_one_order() {
     let redis = Redis::start().await;
     let nodes = nodes(&redis, 3).await;

@@ -10,7 +10,7 @@ mod viewer;
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ struct Room {
     viewers: AtomicU64,
     /// What other nodes show, once someone stays.
     following: OnceLock<Box<dyn Following>>,
+    /// Whether the store was read after this node listened: what came before is shown as well.
+    settled: AtomicBool,
 }
 
 impl Room {
@@ -69,6 +71,7 @@ impl Room {
             scene: watch::Sender::new(Scene::Empty),
             viewers: AtomicU64::new(0),
             following: OnceLock::new(),
+            settled: AtomicBool::new(false),
         })
     }
 

@@ -4,7 +4,7 @@ use std::{
     cmp::Ordering,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic},
     task::{Context, Poll},
     time::Duration,
 };
@@ -83,6 +83,24 @@ impl Place {
     /// When the bus does not answer.
     pub async fn listening(&mut self) -> Result<(), BusError> {
         self.following().listening().await
+    }
+
+    /// The store was read after this place [listened](Self::listens), and
+    /// [said](Self::offer) what it holds.
+    pub fn settle(&self) {
+        self.room.settled.store(true, atomic::Ordering::Release);
+    }
+
+    /// The frame that is shown, if it is the one that is stored or will be replaced by it in a
+    /// moment: others who stay have seen to that.
+    pub fn settled(&self) -> Option<Arc<SharedFrame>> {
+        self.is_settled().then(|| self.shown()).flatten()
+    }
+
+    /// Whether [`Self::settle`] was called here, and nothing has been missed since.
+    pub fn is_settled(&self) -> bool {
+        let listens = || self.room.following.get().is_some_and(|following| following.listens());
+        self.room.settled.load(atomic::Ordering::Acquire) && listens()
     }
 
     fn following(&self) -> &dyn Following {

@@ -28,7 +28,7 @@ use crate::{
     bus::BusError,
     clock::Clock,
     config::Lifetimes,
-    encode::{EndReason, Terms},
+    encode::{EndReason, SharedFrame, Terms},
     hub::{Hub, Place},
     lifecycle::Lifecycle,
     render::{RenderError, Renderer, Size},
@@ -365,17 +365,38 @@ impl Sessions {
     ) -> Result<(Place, Shown), SessionError> {
         loop {
             let mut place = self.hub.join(address);
-            let mut shown = self.enter(&mut place, address, caller).await?;
-            if stays && !place.listens() {
-                place.listening().await?;
-                // What came before this node listened is in the store.
-                shown = self.enter(&mut place, address, caller).await?;
-            }
+            let shown = match stays {
+                true => self.stay(&mut place, address, caller).await?,
+                false => self.enter(&mut place, address, caller).await?,
+            };
             // The room may have ended with an earlier life of what was read just now.
             if !place.has_ended() {
                 return Ok((place, shown));
             }
         }
+    }
+
+    async fn stay(
+        &self,
+        place: &mut Place,
+        address: &SessionAddress,
+        caller: Option<&Identity>,
+    ) -> Result<Shown, SessionError> {
+        // One viewer more of what is watched here costs no look into the store.
+        if let Some(frame) = place.settled().filter(|frame| self.lives(frame)) {
+            return admitted(place, shown(address, &frame), caller);
+        }
+        let entered = self.enter(place, address, caller).await?;
+        if place.is_settled() {
+            return Ok(entered);
+        }
+        if !place.listens() {
+            place.listening().await?;
+        }
+        // What came before this node listened is in the store.
+        let entered = self.enter(place, address, caller).await?;
+        place.settle();
+        Ok(entered)
     }
 
     async fn enter(
@@ -384,26 +405,21 @@ impl Sessions {
         address: &SessionAddress,
         caller: Option<&Identity>,
     ) -> Result<Shown, SessionError> {
-        let shown = match self.get(address).await {
+        let session = match self.get(address).await {
             Ok(session) => Shown::from(session),
             Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
             // What is shown here is what was stored when it was last heard of.
             Err(SessionError::Store(error @ StoreError::Unavailable(_))) => match place.shown() {
-                Some(frame) if frame.terms().expires_at > self.clock.now() => Shown {
-                    address: address.clone(),
-                    frame: frame.frame().clone(),
-                    terms: frame.terms(),
-                },
+                Some(frame) if self.lives(&frame) => shown(address, &frame),
                 _ => return Err(error.into()),
             },
             Err(error) => return Err(error),
         };
-        match access::may_watch(address, shown.terms.visibility, caller)? {
-            Right::Lasting => {}
-            Right::Of(caller) => place.admit(caller.expires_at, caller.key.clone().ends()),
-        }
-        place.offer(&shown.frame, shown.terms);
-        Ok(shown)
+        admitted(place, session, caller)
+    }
+
+    fn lives(&self, frame: &SharedFrame) -> bool {
+        frame.terms().expires_at > self.clock.now()
     }
 
     /// A picture as a PNG.
@@ -426,6 +442,25 @@ impl Sessions {
     pub fn seconds_left(&self, expires_at: time::OffsetDateTime) -> u64 {
         (expires_at - self.clock.now()).whole_seconds().try_into().unwrap_or(0)
     }
+}
+
+/// What is shown of a session, as a look into the store would say it.
+fn shown(address: &SessionAddress, frame: &SharedFrame) -> Shown {
+    Shown { address: address.clone(), frame: frame.frame().clone(), terms: frame.terms() }
+}
+
+/// Lets `caller` watch a session from a place, if they may.
+fn admitted(
+    place: &mut Place,
+    shown: Shown,
+    caller: Option<&Identity>,
+) -> Result<Shown, SessionError> {
+    match access::may_watch(&shown.address, shown.terms.visibility, caller)? {
+        Right::Lasting => {}
+        Right::Of(caller) => place.admit(caller.expires_at, caller.key.clone().ends()),
+    }
+    place.offer(&shown.frame, shown.terms);
+    Ok(shown)
 }
 
 impl From<UpdateSession> for Change {
