@@ -25,7 +25,7 @@ use common::{
     api::{Args, Visibility},
 };
 use sqlx::{
-    Row,
+    Connection, Row,
     migrate::Migrator,
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
@@ -81,10 +81,18 @@ impl SqliteStore {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(BUSY_TIMEOUT)
+            // Large updates would go through files outside of the data directory otherwise.
+            .pragma("temp_store", "MEMORY");
         // A connection to a file is not lost while nobody looks, as one to a server is.
         let pool = SqlitePoolOptions::new().test_before_acquire(false);
-        let writer = pool.clone().max_connections(1).connect_with(options.clone());
+        let writer = pool.clone().max_connections(1).before_acquire(|connection, _| {
+            // SQLite has undone a transaction that it could not commit, and the library goes on
+            // counting it; the connection would take no other.
+            let is_free = !connection.is_in_transaction();
+            Box::pin(async move { Ok(is_free) })
+        });
+        let writer = writer.connect_with(options.clone());
         let writer = writer.await.map_err(unavailable)?;
         MIGRATIONS.run(&writer).await.map_err(unavailable)?;
         let readers = pool.max_connections(READERS).connect_with(options.read_only(true));

@@ -6,7 +6,12 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use common::{Revision, SessionAddress};
@@ -23,9 +28,17 @@ use crate::store::{Drawing, Quotas, Space, StoreError, Update};
 /// Most updates of one statement. There is a prepared one for each number of them.
 const TOGETHER: usize = 32;
 
+/// Bytes beyond which no further update goes into a statement.
+const BYTES_TOGETHER: i64 = 1024 * 1024;
+
+/// How long an update waits for others to be written; then it is not made.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// An update that someone waits for.
 #[derive(Debug)]
 struct Asked {
+    /// To find it again among those that wait.
+    number: u64,
     address: SessionAddress,
     expected: Revision,
     drawing: Drawing,
@@ -37,15 +50,33 @@ struct Asked {
 }
 
 /// The updates that wait, and the pen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Updates {
+    patience: Duration,
     waiting: Mutex<VecDeque<Asked>>,
+    asked: AtomicU64,
     pen: tokio::sync::Mutex<()>,
 }
 
+impl Default for Updates {
+    fn default() -> Self {
+        Self::with_patience(PATIENCE)
+    }
+}
+
 impl Updates {
-    /// Carries an update out, with others that wait. Who stops waiting does not know whether it
-    /// was; others that wait with them may be told that the store failed.
+    /// None yet; each will wait for so long at most until it is written.
+    fn with_patience(patience: Duration) -> Self {
+        Self {
+            patience,
+            waiting: Mutex::default(),
+            asked: AtomicU64::new(0),
+            pen: Default::default(),
+        }
+    }
+
+    /// Carries an update out, with others that wait. Who is dropped meanwhile does not know
+    /// whether it was; others that wait with them may be told that the store failed.
     pub(super) async fn update(
         &self,
         writer: &SqlitePool,
@@ -59,30 +90,60 @@ impl Updates {
         let bytes = bytes(drawing, &args);
         let (answer, mut answered) = oneshot::channel();
         let (address, drawing) = (address.clone(), drawing.clone());
-        let asked = Asked { address, expected, drawing, args, bytes, quotas: *quotas, now, answer };
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(asked);
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let quotas = *quotas;
+        let asked = Asked { number, address, expected, drawing, args, bytes, quotas, now, answer };
+        self.waiting().push_back(asked);
+        let mut patience = pin!(tokio::time::sleep(self.patience));
+        let mut is_patient = true;
         loop {
             tokio::select! {
                 biased;
                 answer = &mut answered => return answer.map_err(unavailable)?,
                 _pen = self.pen.lock() => write(writer, self.next()).await,
+                () = &mut patience, if is_patient => {
+                    if self.withdraws(number) {
+                        return Err(unavailable(sqlx::Error::PoolTimedOut));
+                    }
+                    // It is being written; there is an answer when that has an end.
+                    is_patient = false;
+                }
             }
         }
     }
 
-    /// The updates that are written next, each of another session.
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Asked>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an update back, if nobody has begun to write it.
+    fn withdraws(&self, number: u64) -> bool {
+        let mut waiting = self.waiting();
+        let at = waiting.iter().position(|asked| asked.number == number);
+        at.and_then(|at| waiting.remove(at)).is_some()
+    }
+
+    /// The updates that are written next, each of another session. What nobody waits for any more
+    /// is not: nobody would hear of it.
     fn next(&self) -> Vec<Asked> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut next, mut later) = (Vec::<Asked>::new(), VecDeque::new());
-        for asked in waiting.drain(..) {
-            let is_another = next.iter().all(|other| other.address != asked.address);
-            if is_another && next.len() < TOGETHER {
-                next.push(asked);
-            } else {
-                later.push_back(asked);
+        let mut waiting = self.waiting();
+        let (mut next, mut skipped) = (Vec::<Asked>::new(), Vec::new());
+        let mut bytes = 0;
+        while next.len() < TOGETHER && bytes < BYTES_TOGETHER {
+            let Some(asked) = waiting.pop_front() else { break };
+            if asked.answer.is_closed() {
+                continue;
             }
+            if next.iter().any(|other| other.address == asked.address) {
+                skipped.push(asked);
+                continue;
+            }
+            bytes += asked.bytes;
+            next.push(asked);
         }
-        *waiting = later;
+        for asked in skipped.into_iter().rev() {
+            waiting.push_front(asked);
+        }
         next
     }
 }
@@ -224,5 +285,59 @@ impl Asked {
     /// Of the session, as its row has it.
     fn place(&self) -> (String, String) {
         (owner(&self.address).to_owned(), self.address.id.as_str().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Creation, Quota, SessionStore, SqliteStore};
+
+    const BOUNDLESS: Quota = Quota { sessions: 1 << 40, bytes: 1 << 40 };
+    const QUOTAS: Quotas = Quotas {
+        user: BOUNDLESS,
+        public: BOUNDLESS,
+        public_from_address: BOUNDLESS,
+        all: BOUNDLESS,
+    };
+
+    #[tokio::test]
+    async fn who_cannot_be_written_is_told_and_is_not_written_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("easel.db")).await.unwrap();
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let drawing = |svg: &str| Drawing {
+            template: "".into(),
+            args: Arc::default(),
+            svg: svg.into(),
+            visibility: common::api::Visibility::Public,
+            expires_at: now + Duration::from_secs(3600),
+            max_frames_per_second: None,
+        };
+        let mut sessions = Vec::new();
+        for name in ["a/one", "a/two", "a/three"] {
+            let address: SessionAddress = name.parse().unwrap();
+            let created = store.create(&address, None, &drawing("first"), &QUOTAS, now).await;
+            let Creation::Created(revision) = created.unwrap() else { panic!("{name}") };
+            sessions.push((address, revision));
+        }
+        let updates = Updates::with_patience(Duration::from_millis(20));
+        let second = drawing("second");
+        let update = |n: usize| {
+            let (address, revision) = &sessions[n];
+            updates.update(&store.writer, address, *revision, &second, &QUOTAS, now)
+        };
+        let held = store.writer.acquire().await.unwrap();
+        let (first, ()) = tokio::join!(update(0), async {
+            let refused = update(1).await;
+            assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+            drop(held);
+        });
+        assert!(matches!(first.unwrap(), Update::Done(_)));
+        assert!(matches!(update(2).await.unwrap(), Update::Done(_)));
+        for (n, svg) in ["second", "first", "second"].into_iter().enumerate() {
+            let stored = store.get(&sessions[n].0, now).await.unwrap().unwrap();
+            assert_eq!(&*stored.drawing.svg, svg, "{n}");
+        }
     }
 }
