@@ -183,15 +183,24 @@ pub(super) fn configurations() -> String {
         "### How they were set up\n".to_owned(),
         "`{…}` stands for what differs from run to run.\n".to_owned(),
         "Easel:\n".to_owned(),
-        block("sh", &format!("easel serve --data-dir {{FOLDER}} {}", easel.join(" "))),
-        "nchan, `nginx.conf`:\n".to_owned(),
+        block(
+            "sh",
+            &format!(
+                "easel serve --listen {{ADDRESS}} --ops-listen 127.0.0.1:0 --data-dir data {}",
+                easel.join(" ")
+            ),
+        ),
+        "nchan, `nginx -c nginx.conf -e stderr`:\n".to_owned(),
         block("nginx", NGINX_CONF),
-        "Pushpin, `pushpin.conf`, with one route, `* {ORIGIN}`, to `tests/floor/src/grip_origin.rs`:\n"
+        "Pushpin, `pushpin --config pushpin.conf --merge-output`, with one route, `* {ORIGIN}`, to `tests/floor/src/grip_origin.rs`:\n"
             .to_owned(),
         block("ini", PUSHPIN_CONF),
         "An update of Pushpin, sent to its control port:\n".to_owned(),
         block("json", PUSHPIN_BODY),
-        "Bare loop: `tests/floor/src/main.rs`.\n".to_owned(),
+        format!("Its viewers come in with `--connecting {PUSHPIN_CONNECTING}`: it refuses some otherwise.\n"),
+        "Bare loop: `tests/floor/src/main.rs`. The load: `easel bench`, with `--as-fast-as-seen 1`, \
+         `--rate 10` or `--idle`, and `--coding gzip` where it says so.\n"
+            .to_owned(),
     ];
     lines.join("\n")
 }

@@ -17,6 +17,7 @@ pub(super) struct Measured {
     pub(super) deliveries: Deliveries,
     pub(super) last_viewer_ms: Percentiles,
     pub(super) server: Server,
+    pub(super) bench: Load,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +47,11 @@ pub(super) struct Percentiles {
 pub(super) struct Server {
     pub(super) cpu_seconds_per_million: Option<f64>,
     pub(super) memory_bytes_per_viewer: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Load {
+    pub(super) cpu_seconds_per_million: Option<f64>,
 }
 
 impl Viewers {

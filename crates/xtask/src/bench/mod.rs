@@ -96,20 +96,15 @@ impl Peers {
                 }
                 cell.runs.push(measured.ok());
             }
+            faults.dedup();
+            // What was measured is kept, whatever comes in between.
+            if !self.print {
+                write(&result(&programs, &cells, &faults)?)?;
+            }
         }
-        faults.dedup();
-        let text = format!(
-            "{}\n{}\n{}",
-            machine::description(&programs)?,
-            table::tables(&cells, &faults),
-            contender::configurations()
-        );
         if self.print {
-            return print(&text);
+            return print(&result(&programs, &cells, &faults)?);
         }
-        let path = root().join(DOCUMENT);
-        let document = fs::read_to_string(&path).map_err(Failure::at(&path))?;
-        fs::write(&path, fill(&document, &text)?).map_err(Failure::at(&path))?;
         say("Wrote", DOCUMENT);
         Ok(())
     }
@@ -148,6 +143,19 @@ fn programs() -> Result<Programs, Failure> {
         floor: built("floor", "floor")?,
         grip_origin: built("floor", "grip-origin")?,
     })
+}
+
+fn result(programs: &Programs, cells: &[Cell], faults: &[String]) -> Result<String, Failure> {
+    let machine = machine::description(programs)?;
+    let tables = table::tables(cells, faults);
+    Ok(format!("{machine}\n{tables}\n{}", contender::configurations()))
+}
+
+/// Puts the result into the document.
+fn write(text: &str) -> Result<(), Failure> {
+    let path = root().join(DOCUMENT);
+    let document = fs::read_to_string(&path).map_err(Failure::at(&path))?;
+    fs::write(&path, fill(&document, text)?).map_err(Failure::at(&path))
 }
 
 /// The document with `text` between its comments.

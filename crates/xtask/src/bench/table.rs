@@ -11,15 +11,18 @@ pub(super) fn tables(cells: &[Cell], faults: &[String]) -> String {
         rows(cells).into_iter().partition(|row| row[0].work.is_idle());
     let mut tables = Vec::new();
     if !loaded.is_empty() {
+        let cpu = |run: &Measured| run.server.cpu_seconds_per_million;
         tables.push(table(
-            "CPU-seconds of the server per million deliveries; how many times the bare loop",
+            "CPU-seconds of the server per million deliveries; how many times the bare loop, and \
+             how many times nchan",
             &loaded,
-            |row, cell| with_ratio(row, cell, |run| run.server.cpu_seconds_per_million),
+            |row, cell| with_ratios(row, cell, &[Contender::BareLoop, Contender::Nchan], cpu),
         ));
+        let last = |run: &Measured| run.last_viewer_ms.p99;
         tables.push(table(
-            "Milliseconds until the last viewer has an update, p99",
+            "Milliseconds until the last viewer has an update, p99; how many times nchan",
             &loaded,
-            |_, cell| number(median(cell, |run| run.last_viewer_ms.p99), 1),
+            |row, cell| with_ratios(row, cell, &[Contender::Nchan], last),
         ));
         tables.push(table("Thousand deliveries a second", &loaded, |_, cell| {
             number(median(cell, |run| Some(run.deliveries.per_second / 1e3)), 1)
@@ -27,13 +30,17 @@ pub(super) fn tables(cells: &[Cell], faults: &[String]) -> String {
         tables.push(table("Bytes on the wire per delivery", &loaded, |_, cell| {
             number(median(cell, |run| run.deliveries.bytes_each), 0)
         }));
+        tables.push(table("CPU-seconds of the load per million deliveries", &loaded, |_, cell| {
+            number(median(cell, |run| run.bench.cpu_seconds_per_million), 1)
+        }));
     }
     if !idle.is_empty() {
-        tables.push(table("Kilobytes of memory (PSS) per viewer", &idle, |_, cell| {
-            let kilobytes =
-                |run: &Measured| Some(run.server.memory_bytes_per_viewer as f64 / 1024.0);
-            number(median(cell, kilobytes), 1)
-        }));
+        let kilobytes = |run: &Measured| Some(run.server.memory_bytes_per_viewer as f64 / 1024.0);
+        tables.push(table(
+            "Kilobytes of memory (PSS) per viewer; how many times nchan",
+            &idle,
+            |row, cell| with_ratios(row, cell, &[Contender::Nchan], kilobytes),
+        ));
     }
     let missed = cells.iter().flat_map(notes);
     let failed = faults.iter().map(|fault| format!("* {fault}"));
@@ -94,19 +101,29 @@ fn middle(mut values: Vec<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-/// The median, and that of the ratios to the bare loop in the same round.
-fn with_ratio(row: &Row<'_>, cell: &Cell, value: impl Fn(&Measured) -> Option<f64>) -> String {
+/// The median, and those of the ratios to others in the same round.
+fn with_ratios(
+    row: &Row<'_>,
+    cell: &Cell,
+    to: &[Contender],
+    value: impl Fn(&Measured) -> Option<f64>,
+) -> String {
     let Some(own) = median(cell, &value) else { return number(None, 1) };
-    let floor = row.iter().find(|cell| cell.contender == Contender::BareLoop);
     let in_round = |(one, other): (&Option<Measured>, &Option<Measured>)| {
         Some(value(one.as_ref()?)? / value(other.as_ref()?)?)
     };
-    let ratios =
-        floor.map(|floor| cell.runs.iter().zip(&floor.runs).filter_map(in_round).collect());
-    match ratios.and_then(middle) {
-        Some(_) if cell.contender == Contender::BareLoop => format!("{own:.1} (1)"),
-        Some(ratio) => format!("{own:.1} ({ratio:.1})"),
-        None => format!("{own:.1}"),
+    let ratio = |to: &Contender| {
+        let other = row.iter().find(|cell| cell.contender == *to)?;
+        if cell.contender == *to {
+            return Some("1".to_owned());
+        }
+        let ratios = cell.runs.iter().zip(&other.runs).filter_map(in_round).collect();
+        Some(number(middle(ratios), 2))
+    };
+    let ratios: Vec<String> = to.iter().filter_map(ratio).collect();
+    match ratios.is_empty() {
+        true => format!("{own:.1}"),
+        false => format!("{own:.1} ({})", ratios.join("; ")),
     }
 }
 
@@ -124,6 +141,7 @@ mod tests {
                 "viewers": { "failed": 0, "lost": 0, "fault": null },
                 "deliveries": { "per_second": 50_000.0, "missing": 0, "bytes_each": null },
                 "last_viewer_ms": { "p99": 12.5 },
+                "bench": { "cpu_seconds_per_million": 5.0 },
                 "server": { "cpu_seconds_per_million": cpu, "memory_bytes_per_viewer": 2048 }
             });
             serde_json::from_value(json).ok()
@@ -142,9 +160,9 @@ mod tests {
         ];
         let tables = tables(&cells, &["rate: nchan: gone".to_owned()]);
         let expected = "| work | picture | bare loop | Easel | nchan |\n| --- | --: | --: | --: | --: |\n\
-                        | 1,000 viewers, 10 updates/s | 200 B | 3.0 (1) | 6.0 (1.5) | – |\n";
+                        | 1,000 viewers, 10 updates/s | 200 B | 3.0 (1; –) | 6.0 (1.50; –) | – |\n";
         assert!(tables.contains(expected), "{tables}");
-        assert!(tables.contains("| 12.5 | 12.5 | – |"), "{tables}");
+        assert!(tables.contains("| 12.5 (–) | 12.5 (–) | – |"), "{tables}");
         assert!(tables.ends_with("* rate: nchan: gone\n"), "{tables}");
         assert!(!tables.contains("memory"), "{tables}");
     }
