@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 
+mod frames;
+
 use std::{
     io::Read,
     net::{Ipv4Addr, TcpListener, TcpStream},
@@ -14,35 +16,16 @@ use backend::{
     bus::LocalBus,
     clock::SystemClock,
     delivery::{Delivery, Live},
-    encode::{Coding, Format, SharedFrame, Terms},
+    encode::{Coding, Format, SharedFrame},
     hub::Hub,
     lifecycle::Lifecycle,
     metrics::Metrics,
 };
-use common::{Frame, Revision, SessionAddress, api::Visibility};
+use common::{Frame, Revision, SessionAddress};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use time::OffsetDateTime;
 use tokio::runtime::Builder;
 
-const TERMS: Terms = Terms {
-    visibility: Visibility::Public,
-    expires_at: OffsetDateTime::UNIX_EPOCH,
-    max_frames_per_second: None,
-};
-
-/// A drawing of about so many bytes in which a number changes.
-fn drawing(seq: u64, bytes: usize) -> Frame {
-    let number = |p: u64| p.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
-    let mut svg = format!("<svg xmlns=\"http://www.w3.org/2000/svg\"><text>{seq:08}</text>");
-    for p in 0.. {
-        if svg.len() + 32 > bytes {
-            break;
-        }
-        svg.push_str(&format!("<path d=\"M{} {}\"/>", number(p), number(p + 99_999)));
-    }
-    svg.push_str("</svg>");
-    Frame { revision: Revision { epoch: 1, seq }, svg: svg.into() }
-}
+use self::frames::{TERMS, drawing};
 
 fn encode(c: &mut Criterion) {
     let metrics = Arc::new(Metrics::default());
