@@ -94,6 +94,10 @@ async fn what_stands_behind_the_request_of_a_stream_is_not_answered() {
         format!("{WATCHES}content-length: {length}\r\n\r\n{smuggled}"),
         format!("{WATCHES}content-length: 0\r\n\r\n{smuggled}"),
         format!("{WATCHES}transfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!(
+            "{WATCHES}content-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n\
+             {smuggled}"
+        ),
         format!("{WATCHES}transfer-encoding: chunked\r\n\r\n{length:x}\r\n{smuggled}\r\n0\r\n\r\n"),
     ] {
         let mut client = Client::says(&node, &request).await;

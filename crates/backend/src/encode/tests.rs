@@ -33,7 +33,8 @@ fn moments() -> impl Strategy<Value = Vec<Moment>> {
     vec(moment, 20)
 }
 
-/// Pictures that share most of what is in them, some larger than the window.
+/// Pictures that share most of what is in them, some larger than the window, some the same as the
+/// one before.
 fn pictures() -> impl Strategy<Value = Vec<String>> {
     let paths = prop_oneof![8 => 0..60_u32, 1 => 1500..2500_u32];
     let picture = (paths, any::<u32>(), "\\PC{0,20}").prop_map(|(paths, n, text)| {
@@ -41,7 +42,14 @@ fn pictures() -> impl Strategy<Value = Vec<String>> {
             (0..paths).map(|p| format!("<path d=\"M{p} {}\"/>\n", p * 7919 % 1000)).collect();
         format!("<svg><text>{n} {}</text>{paths}</svg>", text.replace(['<', '&'], ""))
     });
-    vec(picture, 1..20)
+    vec((picture, prop::bool::weighted(0.2)), 1..20).prop_map(|drawn| {
+        let mut pictures: Vec<String> = Vec::new();
+        for (picture, again) in drawn {
+            let last = pictures.last().filter(|_| again).cloned();
+            pictures.push(last.unwrap_or(picture));
+        }
+        pictures
+    })
 }
 
 /// All that a stream sends, beginning with its head.
@@ -109,7 +117,9 @@ fn session(pictures: &[String]) -> Vec<Arc<SharedFrame>> {
     for (seq, svg) in (1..).zip(pictures) {
         let frame = Frame { revision: Revision { epoch: 7, seq }, svg: svg.as_str().into() };
         let before = frames.last().map(|before| &**before);
-        frames.push(Arc::new(SharedFrame::new(frame, terms, before, true, metrics.clone())));
+        // One that looks like the last is not sent to those who have that.
+        let is_sent = before.is_none_or(|before| before.frame().svg != frame.svg);
+        frames.push(Arc::new(SharedFrame::new(frame, terms, before, is_sent, metrics.clone())));
     }
     frames
 }
