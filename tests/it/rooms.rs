@@ -18,7 +18,7 @@ use backend::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     render::{Renderer, WorkerProgram},
-    session::{Change, Creator, Expectation, Sessions},
+    session::{Change, Creator, Expectation, Sessions, Visit},
     store::{KeyringStore, SecretText, SqliteStore, StoreError, StoredRing},
     token::{Keyring, KeyringError},
 };
@@ -29,6 +29,8 @@ use common::{
 };
 use serde_json::{Value, json};
 use tests::{LABEL, Setup, still_clock, wait};
+
+const STAY: Visit = Visit::Stay { seen: None };
 
 struct Rooms {
     _setup: Setup,
@@ -70,7 +72,7 @@ async fn a_private_session_is_not_shown_to_whoever_watched_its_public_predecesso
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "harmless").await;
-    let (place, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let (place, shown) = rooms.sessions.watch(&address, None, STAY).await.unwrap();
     let mut viewer = place.watch(Some(shown.frame.revision));
     assert!(viewer.look().unwrap().frame().svg.contains("harmless"));
     // Expired, and not swept up yet.
@@ -87,7 +89,7 @@ async fn a_session_that_ends_while_someone_enters_ends_for_them_too() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (place, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let (place, shown) = rooms.sessions.watch(&address, None, STAY).await.unwrap();
     let mut viewer = place.watch(Some(shown.frame.revision));
     rooms.hub.end(&address, shown.frame.revision.epoch, EndReason::Deleted);
     // What a stream does first.
@@ -103,7 +105,7 @@ async fn a_writer_who_goes_away_leaves_nothing_half_done() {
     let clock = still_clock();
     let rooms = rooms(&clock).await;
     let address = rooms.draws("public", "one").await;
-    let (place, shown) = rooms.sessions.watch(&address, None, true).await.unwrap();
+    let (place, shown) = rooms.sessions.watch(&address, None, STAY).await.unwrap();
     let mut viewer = place.watch(Some(shown.frame.revision));
     assert!(viewer.look().unwrap().frame().svg.contains(">one<"));
     let patch = json!({ "value": "two" }).as_object().cloned().unwrap();

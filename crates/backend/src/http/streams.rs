@@ -18,7 +18,7 @@ use super::{
     cors::EXPOSED,
     docs::{Finding, Pictures, Refusals, reads, refuses},
     error::ApiError,
-    extract::{IfNoneMatch, MaybeCaller, Proof, Query, Readable, Watching},
+    extract::{IfNoneMatch, MaybeCaller, Proof, Query, Readable, Watching, last_event_id},
     form::{Form, How},
     shares::Shares,
 };
@@ -115,11 +115,10 @@ async fn answer(
     known: &IfNoneMatch,
     Asker { shares, method, headers, exit }: &Asker,
 ) -> Result<Response, ApiError> {
-    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let Watching { shown, place, form, size, proof } = match readable {
         Ok(watching) => watching,
         // A browser's EventSource that comes back: 204 is how it is told to stop.
-        Err(SessionError::NotFound) if last_event_id.is_some() => {
+        Err(SessionError::NotFound) if headers.contains_key("last-event-id") => {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         Err(error) => return Err(error.into()),
@@ -140,10 +139,7 @@ async fn answer(
     };
     let exit = exit.as_ref().filter(|_| stays);
     let mut response = match form {
-        Form::Sse => {
-            let knows = last_event_id.and_then(|id| id.parse().ok());
-            send(begin(Format::Sse, knows)?, sse::CONTENT_TYPE, exit)
-        }
+        Form::Sse => send(begin(Format::Sse, last_event_id(headers))?, sse::CONTENT_TYPE, exit),
         Form::Multipart => {
             let live = begin(Format::Multipart, None)?;
             let content_type = live.shown().map(|shown| shown.boundary().content_type());

@@ -10,7 +10,7 @@ mod viewer;
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 use std::time::Duration;
 
@@ -57,8 +57,9 @@ struct Room {
     viewers: AtomicU64,
     /// What other nodes show, once someone stays.
     following: OnceLock<Box<dyn Following>>,
-    /// Whether the store was read after this node listened: what came before is shown as well.
-    settled: AtomicBool,
+    /// When the store was last read after this node listened, in microseconds of the clock's
+    /// running time from 1; 0 before that.
+    settled: AtomicU64,
 }
 
 impl Room {
@@ -71,7 +72,7 @@ impl Room {
             scene: watch::Sender::new(Scene::Empty),
             viewers: AtomicU64::new(0),
             following: OnceLock::new(),
-            settled: AtomicBool::new(false),
+            settled: AtomicU64::new(0),
         })
     }
 

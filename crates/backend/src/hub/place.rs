@@ -24,6 +24,10 @@ use crate::{
 /// node draining, and none at the very end, so that the last bytes still leave in peace.
 const DRAIN_SHARE: std::ops::Range<f64> = 0.05..0.9;
 
+/// For so long whoever comes is shown what others are: news may have been lost without a word, and
+/// nobody is let in for longer by what was so once.
+const SETTLED_FOR: Duration = Duration::from_secs(1);
+
 /// What a viewer sees next.
 #[derive(Debug, Clone)]
 pub enum Seen {
@@ -85,22 +89,25 @@ impl Place {
         self.following().listening().await
     }
 
-    /// The store was read after this place [listened](Self::listens), and
-    /// [said](Self::offer) what it holds.
-    pub fn settle(&self) {
-        self.room.settled.store(true, atomic::Ordering::Release);
+    /// Notes that the store was read after this node [listened](Self::listens), and
+    /// [said](Self::offer) what it holds. `began` is when reading began, by the clock's running
+    /// time.
+    pub fn settle(&self, began: Duration) {
+        self.room.settled.fetch_max(1 + micros(began), atomic::Ordering::Release);
     }
 
-    /// The frame that is shown, if it is the one that is stored or will be replaced by it in a
-    /// moment: others who stay have seen to that.
+    /// The frame that is shown, if the store has said so just now and this node has listened
+    /// since.
     pub fn settled(&self) -> Option<Arc<SharedFrame>> {
-        self.is_settled().then(|| self.shown()).flatten()
+        let settled = self.room.settled.load(atomic::Ordering::Acquire);
+        let now = 1 + micros(self.hub.clock.running());
+        let is_fresh = settled != 0 && now.saturating_sub(settled) <= micros(SETTLED_FOR);
+        (is_fresh && self.is_listening()).then(|| self.shown()).flatten()
     }
 
-    /// Whether [`Self::settle`] was called here, and nothing has been missed since.
-    pub fn is_settled(&self) -> bool {
-        let listens = || self.room.following.get().is_some_and(|following| following.listens());
-        self.room.settled.load(atomic::Ordering::Acquire) && listens()
+    /// Whether this node [listens](Self::listens) already, without being made to.
+    pub fn is_listening(&self) -> bool {
+        self.room.following.get().is_some_and(|following| following.listens())
     }
 
     fn following(&self) -> &dyn Following {
@@ -232,4 +239,8 @@ impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Place").field("address", self.address()).finish_non_exhaustive()
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX - 1)
 }

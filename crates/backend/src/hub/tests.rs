@@ -72,6 +72,27 @@ async fn nobody_goes_backwards_whatever_the_order_of_arrival() {
 }
 
 #[tokio::test]
+async fn what_is_shown_to_others_is_enough_for_a_second_after_a_look_into_the_store() {
+    let Stage { hub, clock, chart } = stage();
+    let (mut first, second) = (hub.join(&chart), hub.join(&chart));
+    let settled = || second.settled().map(|frame| frame.revision().seq);
+    first.offer(&frame(1, "<svg>1</svg>"), PUBLIC);
+    assert_eq!(settled(), None, "nobody listens");
+    assert!(first.listens());
+    assert_eq!(settled(), None, "what came before is not known");
+    first.settle(clock.running());
+    assert_eq!(settled(), Some(1));
+    hub.show(&chart, &frame(2, "<svg>2</svg>"), PUBLIC);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(settled(), Some(2));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(settled(), None, "it was a look too long ago");
+    first.settle(clock.running());
+    hub.end(&chart, 1, EndReason::Deleted);
+    assert_eq!(settled(), None, "it has ended");
+}
+
+#[tokio::test]
 async fn an_equal_picture_wakes_nobody_and_still_counts_as_seen() {
     let Stage { hub, chart, .. } = stage();
     let mut viewer = hub.join(&chart).watch(None);

@@ -9,6 +9,7 @@ mod expiry;
 mod follow;
 pub mod gallery;
 mod turns;
+mod watch;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -19,24 +20,23 @@ use common::{
 
 use tokio::task::JoinError;
 
-pub use self::change::{ArgsChange, Change, ChangeError};
-use self::{
-    access::{Denied, Right},
-    turns::Turns,
+use self::{access::Denied, turns::Turns};
+pub use self::{
+    change::{ArgsChange, Change, ChangeError},
+    watch::Visit,
 };
 use crate::{
     bus::BusError,
     clock::Clock,
     config::Lifetimes,
-    encode::{EndReason, SharedFrame, Terms},
-    hub::{Hub, Place},
+    encode::{EndReason, Terms},
+    hub::Hub,
     lifecycle::Lifecycle,
     render::{RenderError, Renderer, Size},
     store::{
         Creation, Deletion, Drawing, Full, ListPosition, ListedSession, Quota, Quotas,
         SessionStore, StoreError, StoredSession, Update,
     },
-    token::Identity,
 };
 
 /// Why a session could not be created, changed or watched.
@@ -351,77 +351,6 @@ impl Sessions {
         self.hub.viewers(address)
     }
 
-    /// The session as it is now, and a place from which `caller` watches it. For whoever
-    /// `stays` nothing is missed: what was shown since is newer and wins. While the store does
-    /// not answer, what is shown here goes on being shown.
-    ///
-    /// # Errors
-    /// See [`SessionError`].
-    pub async fn watch(
-        &self,
-        address: &SessionAddress,
-        caller: Option<&Identity>,
-        stays: bool,
-    ) -> Result<(Place, Shown), SessionError> {
-        loop {
-            let mut place = self.hub.join(address);
-            let shown = match stays {
-                true => self.stay(&mut place, address, caller).await?,
-                false => self.enter(&mut place, address, caller).await?,
-            };
-            // The room may have ended with an earlier life of what was read just now.
-            if !place.has_ended() {
-                return Ok((place, shown));
-            }
-        }
-    }
-
-    async fn stay(
-        &self,
-        place: &mut Place,
-        address: &SessionAddress,
-        caller: Option<&Identity>,
-    ) -> Result<Shown, SessionError> {
-        // One viewer more of what is watched here costs no look into the store.
-        if let Some(frame) = place.settled().filter(|frame| self.lives(frame)) {
-            return admitted(place, shown(address, &frame), caller);
-        }
-        let entered = self.enter(place, address, caller).await?;
-        if place.is_settled() {
-            return Ok(entered);
-        }
-        if !place.listens() {
-            place.listening().await?;
-        }
-        // What came before this node listened is in the store.
-        let entered = self.enter(place, address, caller).await?;
-        place.settle();
-        Ok(entered)
-    }
-
-    async fn enter(
-        &self,
-        place: &mut Place,
-        address: &SessionAddress,
-        caller: Option<&Identity>,
-    ) -> Result<Shown, SessionError> {
-        let session = match self.get(address).await {
-            Ok(session) => Shown::from(session),
-            Err(SessionError::NotFound) => return Err(access::absent(address, caller)),
-            // What is shown here is what was stored when it was last heard of.
-            Err(SessionError::Store(error @ StoreError::Unavailable(_))) => match place.shown() {
-                Some(frame) if self.lives(&frame) => shown(address, &frame),
-                _ => return Err(error.into()),
-            },
-            Err(error) => return Err(error),
-        };
-        admitted(place, session, caller)
-    }
-
-    fn lives(&self, frame: &SharedFrame) -> bool {
-        frame.terms().expires_at > self.clock.now()
-    }
-
     /// A picture as a PNG.
     ///
     /// # Errors
@@ -442,25 +371,6 @@ impl Sessions {
     pub fn seconds_left(&self, expires_at: time::OffsetDateTime) -> u64 {
         (expires_at - self.clock.now()).whole_seconds().try_into().unwrap_or(0)
     }
-}
-
-/// What is shown of a session, as a look into the store would say it.
-fn shown(address: &SessionAddress, frame: &SharedFrame) -> Shown {
-    Shown { address: address.clone(), frame: frame.frame().clone(), terms: frame.terms() }
-}
-
-/// Lets `caller` watch a session from a place, if they may.
-fn admitted(
-    place: &mut Place,
-    shown: Shown,
-    caller: Option<&Identity>,
-) -> Result<Shown, SessionError> {
-    match access::may_watch(&shown.address, shown.terms.visibility, caller)? {
-        Right::Lasting => {}
-        Right::Of(caller) => place.admit(caller.expires_at, caller.key.clone().ends()),
-    }
-    place.offer(&shown.frame, shown.terms);
-    Ok(shown)
 }
 
 impl From<UpdateSession> for Change {

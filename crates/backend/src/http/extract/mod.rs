@@ -19,7 +19,7 @@ pub(super) use self::{
     proof::Proof,
     session::{
         Handing, OwnedSession, OwnedSpace, PublicSession, PublicSpace, Readable, Segments, Suffix,
-        Watching,
+        Watching, last_event_id,
     },
     share::{Changing, Creating, Minting, Rendering},
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRef, FromRequestParts, RawPathParams},
-    http::{Method, request::Parts},
+    http::{HeaderMap, Method, request::Parts},
 };
-use common::{SessionAddress, SessionId, UserId, api::Visibility};
+use common::{Revision, SessionAddress, SessionId, UserId, api::Visibility};
 
 use super::{
     caller::{Caller, MaybeCaller},
@@ -24,7 +24,7 @@ use crate::{
     },
     hub::Place,
     render::Size,
-    session::{SessionError, Sessions, Shown, access::Denied},
+    session::{SessionError, Sessions, Shown, Visit, access::Denied},
     ticket::TicketError,
     token::Identity,
 };
@@ -181,11 +181,15 @@ impl FromRequestParts<App> for Readable {
         let sessions = Arc::<Sessions>::from_ref(app);
         let mut proof = Proof::Header;
         let stays = form.is_live() && parts.method != Method::HEAD;
-        let mut watched = sessions.watch(&address, caller.as_ref(), stays).await;
+        let visit = match stays {
+            true => Visit::Stay { seen: last_event_id(&parts.headers) },
+            false => Visit::Look,
+        };
+        let mut watched = sessions.watch(&address, caller.as_ref(), visit).await;
         if matches!(watched, Err(SessionError::Denied(Denied::Anonymous))) {
             let shown = beside_the_header(parts, app, &address, how.ticket).await?;
             if let Some((owner, by)) = shown {
-                watched = sessions.watch(&address, Some(&owner), stays).await;
+                watched = sessions.watch(&address, Some(&owner), visit).await;
                 proof = by;
             }
         }
@@ -201,6 +205,11 @@ impl FromRequestParts<App> for Readable {
             Watching { shown, place, form, size, proof }
         })))
     }
+}
+
+/// What whoever comes back has seen last.
+pub(in crate::http) fn last_event_id(headers: &HeaderMap) -> Option<Revision> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
 }
 
 /// The session that a stream's URL names. An id that cannot exist is not found.
