@@ -31,7 +31,17 @@ pub(super) const HEADERS: &[(&str, &str, &str)] = &[
     ),
     ("Access-Control-Allow-Origin", "Which pages may read this answer.", "*"),
     ("X-Accel-Buffering", "Asks proxies to pass on every frame at once.", "no"),
-    ("Vary", "Which headers of the request the form of the answer depends on.", "Accept"),
+    (
+        "Vary",
+        "Which headers of the request the form of the answer depends on.",
+        "Accept, Accept-Encoding",
+    ),
+    (
+        "Content-Encoding",
+        "`gzip` of a stream, where `Accept-Encoding` takes it: whoever inflates it has the stream \
+         as it would be without.",
+        "gzip",
+    ),
     (
         "WWW-Authenticate",
         "What kind of token would help, and what is wrong with the one that was sent \
@@ -58,11 +68,15 @@ pub(super) const EVERYWHERE: &[&str] = &["X-Request-Id", "traceparent", "Cache-C
 /// Headers of every answer to a request that was counted, unless its limits are off.
 pub(super) const COUNTED: &[&str] = &["RateLimit-Policy", "RateLimit"];
 
-/// A header as the document's components hold it. What is named is always sent.
+/// Headers of some answers of their kind.
+const SOMETIMES: &[&str] = &["Content-Encoding"];
+
+/// A header as the document's components hold it. What is named is always sent, but
+/// for those.
 pub(super) fn component(name: &str, about: &str, example: &str) -> Value {
     json!({
         "description": about,
-        "required": !COUNTED.contains(&name),
+        "required": !COUNTED.contains(&name) && !SOMETIMES.contains(&name),
         "schema": { "type": "string" },
         "example": example,
     })

@@ -15,7 +15,7 @@ pub(in crate::http) const PICTURE: &str =
     r#"<svg xmlns="http://www.w3.org/2000/svg"><text y="20">42</text></svg>"#;
 
 const EVENTS: &str = concat!(
-    "retry: 1000\n\n",
+    "retry: 2000\n\n",
     "id: 1795250000000000-3\n",
     r#"data: <svg xmlns="http://www.w3.org/2000/svg"><text y="20">42</text></svg>"#,
     "\n\nevent: end\ndata: {\"reason\":\"deleted\"}\n\n",
@@ -35,7 +35,7 @@ pub(in crate::http) enum Pictures {}
 
 impl IntoResponses for Pictures {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let headers = ["Content-Security-Policy", "Vary"];
+        let headers = ["Content-Security-Policy", "Vary", "Content-Encoding"];
         let shown = ResponseBuilder::new()
             .description("The live picture")
             .content("text/event-stream", ContentBuilder::new().example(Some(EVENTS.into())))
