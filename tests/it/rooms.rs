@@ -18,13 +18,16 @@ use backend::{
     lifecycle::Lifecycle,
     metrics::Metrics,
     render::{Renderer, WorkerProgram},
-    session::{Change, Creator, Expectation, Sessions, Visit},
-    store::{KeyringStore, SecretText, SqliteStore, StoreError, StoredRing},
+    session::{Change, Creator, Expectation, SessionError, Sessions, Visit, access::Denied},
+    store::{
+        Drawing, KeyringStore, Quotas, SecretText, SessionStore, SqliteStore, StoreError,
+        StoredRing, Update,
+    },
     token::{Keyring, KeyringError},
 };
 use common::{
-    SessionAddress,
-    api::CreateSession,
+    Revision, SessionAddress,
+    api::{CreateSession, Visibility},
     jwt::{SigningKey, TokenFault},
 };
 use serde_json::{Value, json};
@@ -36,6 +39,9 @@ struct Rooms {
     _setup: Setup,
     sessions: Arc<Sessions>,
     hub: Arc<Hub>,
+    store: Arc<SqliteStore>,
+    quotas: Quotas,
+    clock: ManualClock,
 }
 
 async fn rooms(clock: &ManualClock) -> Rooms {
@@ -43,6 +49,7 @@ async fn rooms(clock: &ManualClock) -> Rooms {
     let config: Config = setup.config();
     let store = SqliteStore::open(&config.database_file()).await.unwrap();
     let metrics = Arc::new(Metrics::default());
+    let still = clock.clone();
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     let hub = Hub::new(Arc::new(LocalBus), clock.clone(), metrics.clone());
     let lifecycle = Lifecycle::default();
@@ -50,8 +57,9 @@ async fn rooms(clock: &ManualClock) -> Rooms {
     let renderer = Renderer::new(config.render, &program, &lifecycle, clock.clone(), metrics);
     let (lifetimes, quotas) = (config.session_lifetimes, config.quotas);
     let store = Arc::new(store);
-    let sessions = Sessions::new(store, hub.clone(), renderer, clock, lifetimes, quotas, lifecycle);
-    Rooms { _setup: setup, sessions, hub }
+    let (kept, shown) = (store.clone(), hub.clone());
+    let sessions = Sessions::new(kept, shown, renderer, clock, lifetimes, quotas, lifecycle);
+    Rooms { _setup: setup, sessions, hub, store, quotas, clock: still }
 }
 
 impl Rooms {
@@ -65,6 +73,53 @@ impl Rooms {
         let created = self.sessions.create(alice, "chart".parse().unwrap(), request).await;
         created.unwrap().0
     }
+
+    /// Writes as another node would whose news of it is lost.
+    async fn stores(
+        &self,
+        address: &SessionAddress,
+        value: &str,
+        visibility: Visibility,
+    ) -> Revision {
+        let now = self.clock.now();
+        let before = self.store.get(address, now).await.unwrap().unwrap();
+        let expires_at = now + Duration::from_secs(3600);
+        let drawing = Drawing { svg: value.into(), visibility, expires_at, ..before.drawing };
+        let update = self.store.update(address, before.revision, &drawing, &self.quotas, now);
+        match update.await.unwrap() {
+            Update::Done(revision) => revision,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What someone without a token is shown who has seen this.
+    async fn shows(&self, address: &SessionAddress, seen: Option<Revision>) -> Option<String> {
+        match self.sessions.watch(address, None, Visit::Stay { seen }).await {
+            Ok((_, shown)) => Some(shown.frame.svg.to_string()),
+            Err(SessionError::Denied(Denied::Anonymous)) => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_refused_or_sent_back_by_what_is_shown_here_and_let_in_by_it_for_a_second() {
+    let clock = still_clock();
+    let rooms = rooms(&clock).await;
+    let address = rooms.draws("public", "one").await;
+    let (_others, shown) = rooms.sessions.watch(&address, None, STAY).await.unwrap();
+    let (one, public, private) =
+        (shown.frame.svg.to_string(), Visibility::Public, Visibility::Private);
+    let second = rooms.stores(&address, "two", public).await;
+    assert_eq!(rooms.shows(&address, Some(shown.frame.revision)).await, Some(one.clone()));
+    assert_eq!(rooms.shows(&address, None).await, Some(one));
+    assert_eq!(rooms.shows(&address, Some(second)).await.as_deref(), Some("two"));
+    rooms.stores(&address, "three", private).await;
+    assert_eq!(rooms.shows(&address, None).await.as_deref(), Some("two"));
+    clock.advance(Duration::from_millis(1001));
+    assert_eq!(rooms.shows(&address, None).await, None);
+    rooms.stores(&address, "four", public).await;
+    assert_eq!(rooms.shows(&address, None).await.as_deref(), Some("four"));
 }
 
 #[tokio::test]
