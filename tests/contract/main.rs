@@ -7,6 +7,7 @@
 )]
 
 mod bus;
+mod idempotency;
 mod keyring;
 mod lists;
 mod quotas;
@@ -27,7 +28,8 @@ use backend::{
     bus::{Bus, RedisBus},
     lifecycle::Lifecycle,
     store::{
-        KeyringStore, Prefix, RedisConnection, RedisStore, SessionStore, SqliteStore, TicketStore,
+        IdempotencyStore, KeyringStore, Prefix, RedisConnection, RedisStore, SessionStore,
+        SqliteStore, TicketStore,
     },
 };
 use tempfile::TempDir;
@@ -37,7 +39,7 @@ use tokio::sync::OnceCell;
 /// An empty store of one kind, as many handles on it as a cluster has nodes, and what has to
 /// live as long as they do.
 trait Backend: Sized {
-    type Store: SessionStore + KeyringStore + TicketStore + 'static;
+    type Store: SessionStore + KeyringStore + TicketStore + IdempotencyStore + 'static;
 
     fn start() -> impl Future<Output = Self>;
 
@@ -158,7 +160,10 @@ macro_rules! keeps {
 
 /// Every promise, for one backend.
 macro_rules! keeps_every_promise {
-    ($backend:ident, $sessions:ident, $quotas:ident, $lists:ident, $keyring:ident, $tickets:ident) => {
+    (
+        $backend:ident, $sessions:ident, $quotas:ident, $lists:ident, $keyring:ident,
+        $tickets:ident, $idempotency:ident
+    ) => {
         keeps! { $backend, $sessions, crate::sessions:
             a_session_is_read_as_it_was_written,
             times_are_kept_to_the_microsecond,
@@ -215,6 +220,24 @@ macro_rules! keeps_every_promise {
             what_is_swept_is_old,
             a_ticket_survives,
         }
+        keeps! { $backend, $idempotency, crate::idempotency:
+            who_asks_while_a_run_is_under_way_is_told_for_how_long,
+            what_was_answered_is_answered_again,
+            an_answer_has_what_it_has,
+            a_key_is_of_what_it_was_first_sent_with,
+            a_run_whose_lease_has_ended_is_taken_over,
+            whoever_was_taken_over_changes_nothing,
+            a_late_run_that_nobody_took_over_is_kept,
+            what_was_given_up_never_was,
+            what_was_taken_over_and_given_up_is_taken_over_again,
+            what_is_answered_stays_so,
+            of_all_who_begin_at_once_one_does,
+            of_all_who_take_over_at_once_one_does,
+            requests_do_not_touch,
+            an_old_request_is_none,
+            old_requests_are_swept,
+            an_answer_survives,
+        }
     };
 }
 
@@ -224,7 +247,8 @@ keeps_every_promise!(
     sqlite_quotas,
     sqlite_lists,
     sqlite_keyring,
-    sqlite_tickets
+    sqlite_tickets,
+    sqlite_idempotency
 );
 /// Those of a store that nodes share.
 macro_rules! keeps_promises_to_nodes {
@@ -251,7 +275,8 @@ keeps_every_promise!(
     redis_quotas,
     redis_lists,
     redis_keyring,
-    redis_tickets
+    redis_tickets,
+    redis_idempotency
 );
 keeps_every_promise!(
     SharedCluster,
@@ -259,5 +284,6 @@ keeps_every_promise!(
     cluster_quotas,
     cluster_lists,
     cluster_keyring,
-    cluster_tickets
+    cluster_tickets,
+    cluster_idempotency
 );

@@ -13,7 +13,10 @@ use crate::{
     config::{Config, RedisSettings},
     lifecycle::Lifecycle,
     limit::{LimitSettings, LocalRates, Rates, SharedRates},
-    store::{KeyringStore, RedisConnection, RedisStore, SessionStore, SqliteStore, TicketStore},
+    store::{
+        IdempotencyStore, KeyringStore, RedisConnection, RedisStore, SessionStore, SqliteStore,
+        TicketStore,
+    },
 };
 
 /// The stores that the configuration names.
@@ -25,6 +28,8 @@ pub struct Stores {
     pub keyring: Arc<dyn KeyringStore>,
     /// Keeps tickets.
     pub tickets: Arc<dyn TicketStore>,
+    /// Keeps what may be asked for again.
+    pub idempotency: Arc<dyn IdempotencyStore>,
     kind: Kind,
 }
 
@@ -56,7 +61,8 @@ impl Stores {
         Ok(Self {
             sessions: shared.clone(),
             keyring: shared.clone(),
-            tickets: shared,
+            tickets: shared.clone(),
+            idempotency: shared,
             kind: Kind::Embedded { store, directory, file },
         })
     }
@@ -70,7 +76,8 @@ impl Stores {
         Ok(Self {
             sessions: shared.clone(),
             keyring: shared.clone(),
-            tickets: shared,
+            tickets: shared.clone(),
+            idempotency: shared,
             kind: Kind::Shared { store, redis, settings: settings.clone() },
         })
     }

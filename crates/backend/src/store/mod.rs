@@ -5,6 +5,7 @@
 //! Time is an argument: `now` decides what has expired, so a store never disagrees with its
 //! caller about it. Every acknowledged write survives the end of the process.
 
+mod idempotency;
 mod position;
 mod redis;
 mod sqlite;
@@ -20,6 +21,9 @@ use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use self::{
+    idempotency::{
+        Begun, Fingerprint, IdempotencyStore, RequestScope, Run, RunToken, StoredAnswer,
+    },
     position::{InvalidPosition, ListPosition},
     redis::{Prefix, RedisConnection, RedisStore, RedisUrl},
     sqlite::SqliteStore,

@@ -21,6 +21,7 @@
 //! | `sessions:rows` | hash | the epoch of each, the most that it has taken, who created it if it is public | the same |
 //! | `sessions:usage` | hash | what all, the public ones, and those of a network come to | never |
 //! | `sessions:epoch` | string | the last epoch that was given out | never |
+//! | `idempotency:<sha-256>` | hash | a request that may be sent again, and its answer | by itself, soon after its end |
 //! | `keyring` | string | its generation, a space, the ring | never |
 //!
 //! On a Cluster `<user>` is `{<user>}`, and `sessions` is `{sessions}` where it begins a key: what
@@ -28,6 +29,7 @@
 //! A prefix goes before all of them.
 
 mod connection;
+mod idempotency;
 mod keyring;
 mod names;
 mod rates;

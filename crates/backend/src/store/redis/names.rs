@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use common::{SessionAddress, UserId};
 
-use crate::store::{Share, ShareOwner, TicketHash};
+use crate::store::{Share, ShareOwner};
 
 /// What stands before every key, so that two installations can share a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,6 +95,11 @@ impl Names {
         vec![format!("{owner}ticket:{hash}"), format!("{owner}tickets")]
     }
 
+    /// A request that may be sent again.
+    pub(super) fn request(&self, hash: &str) -> String {
+        format!("{}idempotency:{hash}", self.prefix)
+    }
+
     /// The share of a user or of a session.
     pub(super) fn rate(&self, Share { limit, owner }: &Share) -> String {
         match owner {
@@ -104,9 +109,9 @@ impl Names {
     }
 }
 
-/// A ticket's hash as keys have it.
-pub(super) fn hex(hash: &TicketHash) -> String {
-    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+/// A hash as keys have it.
+pub(super) fn hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

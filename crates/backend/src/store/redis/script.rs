@@ -39,6 +39,9 @@ scripts! {
     issue_ticket: "issue_ticket";
     redeem_ticket: "redeem_ticket";
     take_share: "take_share";
+    begin_run: "begin_run";
+    finish_run: "finish_run";
+    abandon_run: "abandon_run";
 }
 
 /// Runs a script. One whose answer got lost is not run again: it may have changed something.

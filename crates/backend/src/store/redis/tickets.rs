@@ -27,7 +27,7 @@ impl TicketStore for RedisStore {
         limit: u32,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        let hash = hex(&ticket.hash);
+        let hash = hex(&ticket.hash.0);
         let keys = self.redis.names.ticket(&ticket.address, &hash);
         let args = vec![
             hash.into(),
@@ -51,7 +51,7 @@ impl TicketStore for RedisStore {
         address: &SessionAddress,
         now: OffsetDateTime,
     ) -> Result<Option<TicketRight>, StoreError> {
-        let mut keys = self.redis.names.ticket(address, &hex(hash));
+        let mut keys = self.redis.names.ticket(address, &hex(&hash.0));
         let fields = vec!["expires_at", "id", "epoch", "kid", "ends_at"];
         let asked = self.redis.client.hmget(keys.remove(0), fields);
         let found: Vec<Option<String>> = self.redis.answer(asked).await.map_err(unavailable)?;
@@ -69,7 +69,7 @@ impl TicketStore for RedisStore {
         address: &SessionAddress,
         now: OffsetDateTime,
     ) -> Result<Option<TicketRight>, StoreError> {
-        let hash = hex(hash);
+        let hash = hex(&hash.0);
         let keys = self.redis.names.ticket(address, &hash);
         let args = vec![hash.into(), micros(now).into(), address.id.as_str().into()];
         let found: Vec<String> =

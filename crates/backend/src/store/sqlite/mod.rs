@@ -4,6 +4,7 @@
 //! read, undisturbed by it. `synchronous = FULL`: what was acknowledged survives the
 //! machine's end, not only the process's.
 
+mod idempotency;
 mod keyring;
 mod tickets;
 mod updates;
@@ -52,8 +53,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read.
 const READERS: u32 = 4;
 
-/// Expired sessions that are removed in one step, so that a great many of them do not hold
-/// up writers.
+/// What has expired and is removed in one step, in rows, so that a great many do not hold up
+/// writers.
 const EXPIRED_AT_ONCE: i64 = 500;
 
 /// The embedded store.
