@@ -23,6 +23,7 @@ mod fuzz_api;
 mod gallery;
 mod hostile_pictures;
 mod hostile_templates;
+mod idempotency;
 mod keys;
 mod lifetimes;
 mod limits;

@@ -156,6 +156,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("delivery", &["clock", "encode", "hub", "lifecycle", "limit"]),
     ("encode", &["metrics"]),
     ("hub", &["bus", "clock", "encode", "metrics"]),
+    ("idempotency", &["clock", "lifecycle", "store"]),
     ("lifecycle", &[]),
     ("limit", &["clock", "metrics", "store"]),
     ("metrics", &[]),

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod encode;
 mod http;
 pub mod hub;
+pub mod idempotency;
 pub mod lifecycle;
 pub mod limit;
 pub mod metrics;

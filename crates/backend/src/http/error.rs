@@ -14,8 +14,9 @@ use common::{
     jwt::TokenFault,
 };
 
-use super::shares::whole_seconds;
+use super::{extract::idempotent, shares::whole_seconds};
 use crate::{
+    idempotency::IdempotencyError,
     limit::{Crowded, Decision},
     render::{Limit, Position, RenderError},
     session::{ChangeError, SessionError, access::Denied},
@@ -28,7 +29,7 @@ use crate::{
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Seconds after which it makes sense to try again when the server cannot serve now.
-const RETRY_AFTER: u64 = 2;
+pub(super) const RETRY_AFTER: u64 = 2;
 
 /// Seconds after which someone may have left, or something may have expired.
 const RETRY_WHEN_FULL: u64 = 30;
@@ -74,6 +75,8 @@ pub(super) enum ApiError {
     Render(RenderError),
     /// What the token room says.
     Issue(IssueError),
+    /// What the idempotency room says.
+    Idempotency(IdempotencyError),
     /// A share is used up for now.
     Limited(Decision),
     /// All seats for viewers are taken.
@@ -102,6 +105,7 @@ from! {
     IssueError => Issue,
     TokenFault => Token,
     TicketError => Ticket,
+    IdempotencyError => Idempotency,
 }
 
 /// A problem that does not know its request yet; [`super::guard`] completes it.
@@ -111,7 +115,7 @@ pub(super) struct Draft {
     pub(super) detail: String,
     pub(super) errors: Vec<FieldError>,
     /// After how many seconds it makes sense to try again.
-    retry_after: Option<u64>,
+    pub(super) retry_after: Option<u64>,
     /// Which quota is used up.
     pub(super) quota: Option<&'static str>,
 }
@@ -126,7 +130,11 @@ impl Draft {
         Self { code, detail: detail.into(), errors: Vec::new(), retry_after, quota: None }
     }
 
-    fn field(code: ErrorCode, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn field(
+        code: ErrorCode,
+        pointer: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
         let detail = detail.into();
         let pointer = pointer.into();
         let error = FieldError { pointer, code, detail: detail.clone(), line: None, column: None };
@@ -257,6 +265,7 @@ impl ApiError {
                 tracing::error!(%error, "could not sign a token");
                 Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR)
             }
+            Self::Idempotency(error) => idempotent::draft(error),
             Self::Limited(decision) => limited(&decision),
             Self::Crowded(crowded) => too_many_viewers(crowded),
             Self::Draining => {

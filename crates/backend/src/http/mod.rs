@@ -31,8 +31,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    config::Config, hub::Hub, limit::Limits, metrics::Metrics, session::Sessions, ticket::Tickets,
-    token::Tokens,
+    config::Config, hub::Hub, idempotency::Idempotency, limit::Limits, metrics::Metrics,
+    session::Sessions, ticket::Tickets, token::Tokens,
 };
 
 /// What the handlers are given; each takes the part it needs.
@@ -44,6 +44,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Who may watch without a token.
     pub tickets: Arc<Tickets>,
+    /// What may be asked for again.
+    pub idempotency: Arc<Idempotency>,
     /// Who is watching.
     pub hub: Arc<Hub>,
     /// How much anyone may take.

@@ -23,13 +23,14 @@ use super::{
     docs::{Drawing, Finding, Keeping, Naming, Refusals, Storing, refuses},
     error::ApiError,
     extract::{
-        Changing, Creating, IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession, OwnedSpace,
-        PublicSession, PublicSpace, Query,
+        Changing, Creating, Idempotent, IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession,
+        OwnedSpace, PublicSession, PublicSpace, Query,
     },
     shares::Shares,
 };
 use crate::{
-    session::{Change, Creator, Sessions},
+    idempotency::{Attempt, IdempotencyKey, Once},
+    session::{Change, Creator, SessionError, Sessions},
     store::{ListPosition, ListedSession, StoredSession},
 };
 
@@ -42,6 +43,9 @@ const DEFAULT_PAGE: u32 = 50;
 /// Sessions on a page at most.
 const MAX_PAGE: u32 = 100;
 
+/// A request for a session.
+type Creation = Idempotent<Option<IdempotencyKey>, Json<CreateSession>>;
+
 /// Work: taking a name that may be taken.
 enum TakingName {}
 refuses!(TakingName: SessionExists);
@@ -52,22 +56,29 @@ refuses!(TakingName: SessionExists);
 /// with its line and column, and changes nothing.
 #[utoipa::path(
     post, path = path::USER_SESSION_CREATE, tag = "Sessions", operation_id = "createSession", security(("bearer" = [])),
-    params(Creating<OwnedSpace>),
+    params(Creating<OwnedSpace>, Creation),
     request_body = CreateSession,
     responses(
-        (status = 201, description = "It is there", body = UserSessionRef, headers(("Location"), ("ETag"))),
-        Refusals<(Creating<OwnedSpace>, Json<CreateSession>, Naming, TakingName, Drawing, Keeping)>,
+        (
+            status = 201, description = "It is there", body = UserSessionRef,
+            headers(("Location"), ("ETag"), ("Idempotent-Replayed")),
+        ),
+        Refusals<(Creating<OwnedSpace>, Creation, Naming, TakingName, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn create_owned(
     Creating(OwnedSpace(owner)): Creating<OwnedSpace>,
     State(sessions): State<Arc<Sessions>>,
-    Json(request): Json<CreateSession>,
+    request: Creation,
 ) -> Result<Response, ApiError> {
-    let id = chosen_id(request.session_id.as_deref())?;
-    let (address, revision) = sessions.create(Creator::User(owner.clone()), id, request).await?;
-    let answer = UserSessionRef { user_id: owner.to_string(), session_id: address.id.to_string() };
-    Ok(created(&address, revision, Answer(answer)))
+    let once = Once::for_user(owner.clone());
+    let work = async move |Json(body), attempt| {
+        let user_id = owner.to_string();
+        let (address, revision) = create(&sessions, Creator::User(owner), body, attempt).await?;
+        let answer = UserSessionRef { user_id, session_id: address.id.to_string() };
+        Ok(created(&address, revision, Answer(answer)))
+    };
+    request.answer(once, work).await
 }
 
 /// Creates a public session
@@ -75,30 +86,54 @@ pub(super) async fn create_owned(
 /// Anyone may change it afterwards; only its lifetime ends it.
 #[utoipa::path(
     post, path = path::PUBLIC_SESSION_CREATE, tag = "Public sessions", operation_id = "createPublicSession",
+    params(Creation),
     request_body = CreateSession,
     responses(
-        (status = 201, description = "It is there", body = PublicSessionRef, headers(("Location"), ("ETag"))),
-        Refusals<(Creating<PublicSpace>, Json<CreateSession>, Naming, TakingName, Drawing, Keeping)>,
+        (
+            status = 201, description = "It is there", body = PublicSessionRef,
+            headers(("Location"), ("ETag"), ("Idempotent-Replayed")),
+        ),
+        Refusals<(Creating<PublicSpace>, Creation, Naming, TakingName, Drawing, Keeping)>,
     )
 )]
 pub(super) async fn create_public(
     _: Creating<PublicSpace>,
     shares: Shares,
     State(sessions): State<Arc<Sessions>>,
-    Json(request): Json<CreateSession>,
+    request: Creation,
 ) -> Result<Response, ApiError> {
-    let id = chosen_id(request.session_id.as_deref())?;
-    let (address, revision) =
-        sessions.create(Creator::Anyone(shares.network()), id, request).await?;
-    let answer = PublicSessionRef { session_id: address.id.to_string() };
-    Ok(created(&address, revision, Answer(answer)))
+    let network = shares.network();
+    let work = async move |Json(body), attempt| {
+        let (address, revision) =
+            create(&sessions, Creator::Anyone(network), body, attempt).await?;
+        let answer = PublicSessionRef { session_id: address.id.to_string() };
+        Ok(created(&address, revision, Answer(answer)))
+    };
+    request.answer(Once::for_network(network), work).await
 }
 
-fn chosen_id(asked_for: Option<&str>) -> Result<SessionId, ApiError> {
-    use rand::distr::{Alphanumeric, SampleString};
-    let random = || Alphanumeric.sample_string(&mut rand::rng(), RANDOM_ID_LENGTH);
-    let id = asked_for.map_or_else(random, str::to_owned);
-    id.parse().map_err(|fault| ApiError::InvalidId { pointer: "/session_id", fault })
+/// Creates a session; a run of the request before this one may have done so already.
+async fn create(
+    sessions: &Arc<Sessions>,
+    creator: Creator,
+    request: CreateSession,
+    attempt: Attempt,
+) -> Result<(SessionAddress, Revision), ApiError> {
+    let asked_for = request.session_id.clone();
+    // Nobody else makes up the same name. One that was asked for may be anyone's.
+    let is_own = asked_for.is_none() && attempt.is_again();
+    let id = asked_for.unwrap_or_else(|| attempt.name(RANDOM_ID_LENGTH));
+    let id: SessionId =
+        id.parse().map_err(|fault| ApiError::InvalidId { pointer: "/session_id", fault })?;
+    let address = creator.address(id.clone());
+    match sessions.create(creator, id, request).await {
+        Ok(created) => Ok(created),
+        Err(SessionError::Exists) if is_own => {
+            let epoch = sessions.get(&address).await?.revision.epoch;
+            Ok((address, Revision { epoch, seq: 1 }))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn created(address: &SessionAddress, revision: Revision, answer: impl IntoResponse) -> Response {

@@ -17,6 +17,7 @@ use crate::{
     delivery::Delivery,
     http::{self, App, Reference, ReferenceError},
     hub::Hub,
+    idempotency::Idempotency,
     lifecycle::Lifecycle,
     limit::Limits,
     metrics::Metrics,
@@ -186,8 +187,11 @@ impl Server {
             clock.clone(),
             config.tickets_per_user,
         );
+        let idempotency =
+            Idempotency::new(stores.idempotency.clone(), clock.clone(), lifecycle.clone());
         let reference = Arc::new(Reference::new(&config)?);
-        let app = App { sessions, tokens, tickets, hub, limits, metrics, config, reference };
+        let app =
+            App { sessions, tokens, tickets, idempotency, hub, limits, metrics, config, reference };
         Ok(Self { app, stores, bus, clock, lifecycle, _lock: lock })
     }
 
@@ -210,6 +214,7 @@ impl Server {
             self.lifecycle.spawn(self.app.sessions.clone().follow());
         }
         self.lifecycle.spawn(self.app.tickets.clone().expire());
+        self.lifecycle.spawn(self.app.idempotency.clone().expire());
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         let finish = CancellationToken::new();
         let delivery = Delivery::new(&self.lifecycle);

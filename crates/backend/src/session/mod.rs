@@ -86,6 +86,16 @@ pub enum Creator {
     Anyone(IpAddr),
 }
 
+impl Creator {
+    /// Where a session of theirs lives.
+    pub fn address(&self, id: SessionId) -> SessionAddress {
+        match self {
+            Self::User(owner) => SessionAddress::owned(owner.clone(), id),
+            Self::Anyone(_) => SessionAddress::public(id),
+        }
+    }
+}
+
 /// A session as viewers see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shown {
@@ -193,9 +203,10 @@ impl Sessions {
         id: SessionId,
         request: CreateSession,
     ) -> Result<(SessionAddress, Revision), SessionError> {
-        let (address, network) = match creator {
-            Creator::User(owner) => (SessionAddress::owned(owner, id), None),
-            Creator::Anyone(network) => (SessionAddress::public(id), Some(network)),
+        let address = creator.address(id);
+        let network = match creator {
+            Creator::User(_) => None,
+            Creator::Anyone(network) => Some(network),
         };
         let lifetime =
             change::lifetime(request.ttl_seconds, request.expire.as_deref(), self.lifetimes)?;

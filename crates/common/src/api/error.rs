@@ -48,6 +48,8 @@ codes! {
     ValidationFailed = "VALIDATION_FAILED", 400, "The request is not valid";
     /// The cursor did not come from this server.
     InvalidCursor = "INVALID_CURSOR", 400, "The cursor is not valid";
+    /// The request needs a key by which it may be sent again, and has none.
+    IdempotencyKeyRequired = "IDEMPOTENCY_KEY_REQUIRED", 400, "An Idempotency-Key is needed";
     /// No token was sent, and one is needed.
     AuthRequired = "AUTH_REQUIRED", 401, "A token is needed";
     /// The token is not one of ours, or not valid now.
@@ -76,6 +78,8 @@ codes! {
     RequestTimeout = "REQUEST_TIMEOUT", 408, "The request took too long";
     /// The session id is taken.
     SessionExists = "SESSION_EXISTS", 409, "The session exists already";
+    /// The first request with this key is still being worked on.
+    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", 409, "The request is being worked on";
     /// `If-Match` names another revision than the current one.
     PreconditionFailed = "PRECONDITION_FAILED", 412, "The session has changed";
     /// The body is larger than the server takes.
@@ -90,6 +94,8 @@ codes! {
     NotSvg = "NOT_SVG", 422, "The result is not well-formed SVG";
     /// The template, its args or its result passes a limit.
     RenderLimit = "RENDER_LIMIT", 422, "A rendering limit was reached";
+    /// The key was used for a request that asks for something else.
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", 422, "The key belongs to another request";
     /// Too many requests of this kind came lately.
     RateLimited = "RATE_LIMITED", 429, "Too many requests";
     /// A user, an address, all public sessions or all together have stored as much as they may.

@@ -10,6 +10,7 @@ use common::{
 
 use crate::{
     http::error::{ApiError, Draft},
+    idempotency::IdempotencyError,
     limit::{Crowded, Decision, Limit, Rate},
     render::{Position, RenderError},
     session::SessionError,
@@ -39,6 +40,7 @@ fn refusal(code: ErrorCode) -> Option<ApiError> {
             detail: "has a value of the wrong type".to_owned(),
         },
         ErrorCode::InvalidCursor => ApiError::InvalidCursor,
+        ErrorCode::IdempotencyKeyRequired => IdempotencyError::KeyRequired.into(),
         ErrorCode::AuthRequired => ApiError::AuthRequired,
         ErrorCode::AuthTokenInvalid => TokenFault::Signature.into(),
         ErrorCode::AuthTokenExpired => TokenFault::Expired.into(),
@@ -52,6 +54,10 @@ fn refusal(code: ErrorCode) -> Option<ApiError> {
         ErrorCode::SessionNotFound => SessionError::NotFound.into(),
         ErrorCode::TemplateNotFound => ApiError::NoSuchTemplate("gauge2".to_owned()),
         ErrorCode::SessionExists => SessionError::Exists.into(),
+        ErrorCode::IdempotencyInProgress => {
+            IdempotencyError::InProgress(Duration::from_secs(30)).into()
+        }
+        ErrorCode::IdempotencyKeyReused => IdempotencyError::Reused.into(),
         ErrorCode::PreconditionFailed => SessionError::Changed.into(),
         ErrorCode::RequestTimeout => ApiError::BodyTooSlow(Duration::from_secs(30)),
         ErrorCode::BodyTooLarge => ApiError::BodyTooLarge(1_048_576),

@@ -59,6 +59,12 @@ pub(super) const HEADERS: &[(&str, &str, &str)] = &[
         "What is left of them: `r` now, and one more after `t` seconds.",
         "\"requests-per-address\";r=59999;t=1",
     ),
+    (
+        "Idempotent-Replayed",
+        "`true` on an answer that was given before, to the first request with this \
+         `Idempotency-Key`.",
+        "true",
+    ),
     ("Retry-After", "Seconds after which it makes sense to try again.", "2"),
 ];
 
@@ -69,7 +75,7 @@ pub(super) const EVERYWHERE: &[&str] = &["X-Request-Id", "traceparent", "Cache-C
 pub(super) const COUNTED: &[&str] = &["RateLimit-Policy", "RateLimit"];
 
 /// Headers of some answers of their kind.
-const SOMETIMES: &[&str] = &["Content-Encoding"];
+const SOMETIMES: &[&str] = &["Content-Encoding", "Idempotent-Replayed"];
 
 /// A header as the document's components hold it. What is named is always sent, but
 /// for those.

@@ -6,6 +6,8 @@ use utoipa::openapi::{
     schema::{ObjectBuilder, Schema, Type},
 };
 
+use crate::http::extract::idempotent::IDEMPOTENCY_KEY;
+
 /// Says which parameters an extractor reads, for the `params(…)` of its routes.
 macro_rules! reads {
     ($type:ty: $($parameter:ident),+) => {
@@ -29,6 +31,9 @@ const ID_AND_SUFFIX: &str = r"^[A-Za-z0-9_-]{1,64}(\.(svg|png))?$";
 /// RFC 9110 §8.8.3: a list of entity tags, or `*`.
 const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)?$"#;
 
+/// A structured-field String (RFC 9651 §3.3.3), or what is in it.
+const KEY: &str = r#"^("[A-Za-z0-9_:-]{1,255}"|[A-Za-z0-9_:-]{1,255})$"#;
+
 pub(in crate::http) fn user_id() -> Parameter {
     path("user_id", "Whose session it is.", text(Some(ID)), "alice")
 }
@@ -51,6 +56,18 @@ pub(in crate::http) fn if_match() -> Parameter {
 pub(in crate::http) fn if_none_match() -> Parameter {
     let about = "An `ETag` that is known already: if it still holds, the answer is 304.";
     header("If-None-Match", about, text(None), "\"1795250000000000-3\"")
+}
+
+pub(in crate::http) fn idempotency_key(required: Required) -> Parameter {
+    let about = "A new random name for this request, such as a UUID. Whoever does not know what \
+                 became of a request sends it again with the same key: it is done once, and for a \
+                 day answered as it was (`Idempotent-Replayed: true`). While it is still being \
+                 worked on, the answer is 409 `IDEMPOTENCY_IN_PROGRESS` with a `Retry-After`; for \
+                 a request that asks for something else, 422 `IDEMPOTENCY_KEY_REUSED`. Refusals \
+                 (4xx) are not kept.";
+    let example = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    let key = parameter(IDEMPOTENCY_KEY, about, text(Some(KEY)), example);
+    key.parameter_in(ParameterIn::Header).required(required).build()
 }
 
 pub(in crate::http) fn last_event_id() -> Parameter {

@@ -57,7 +57,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        json(request, app, &["json"], "application/json").await.map(Self)
+        let (parts, body) = request.into_parts();
+        Self::understood(&parts.headers, &whole(body, app).await?)
     }
 }
 
@@ -65,8 +66,10 @@ impl FromRequest<App> for MergePatch {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = whole(body, app).await?;
         let subtypes = ["merge-patch+json", "json"];
-        json(request, app, &subtypes, "application/merge-patch+json").await.map(Self)
+        json(&parts.headers, &bytes, &subtypes, "application/merge-patch+json").map(Self)
     }
 }
 
@@ -84,21 +87,35 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-async fn json<T: DeserializeOwned>(
-    request: Request,
-    app: &App,
+/// A body that has been read, by what is said of it and what is in it.
+pub(super) trait Understood: Sized {
+    fn understood(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, ApiError>;
+}
+
+impl<T: DeserializeOwned> Understood for Json<T> {
+    fn understood(headers: &HeaderMap, bytes: &[u8]) -> Result<Self, ApiError> {
+        json(headers, bytes, &["json"], "application/json").map(Self)
+    }
+}
+
+fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    bytes: &[u8],
     subtypes: &[&str],
     wanted: &'static str,
 ) -> Result<T, ApiError> {
-    let declared = is_json(request.headers(), subtypes);
+    match is_json(headers, subtypes) {
+        true => parse(bytes),
+        false => Err(ApiError::MediaType { wanted }),
+    }
+}
+
+/// Reads a body, within the limits of all bodies.
+pub(super) async fn whole(body: Body, app: &App) -> Result<Bytes, ApiError> {
     let config = Arc::<Config>::from_ref(app);
     let within = config.body_timeout;
-    let body = read(request.into_body(), config.max_body_bytes);
-    let bytes = timeout(within, body).await.map_err(|_| ApiError::BodyTooSlow(within)).flatten()?;
-    if !declared {
-        return Err(ApiError::MediaType { wanted });
-    }
-    parse(&bytes)
+    let body = read(body, config.max_body_bytes);
+    timeout(within, body).await.map_err(|_| ApiError::BodyTooSlow(within)).flatten()
 }
 
 fn is_json(headers: &HeaderMap, subtypes: &[&str]) -> bool {

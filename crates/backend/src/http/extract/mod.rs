@@ -4,6 +4,7 @@
 mod caller;
 mod condition;
 mod host;
+pub(super) mod idempotent;
 mod json;
 mod origin;
 mod proof;
@@ -14,6 +15,7 @@ pub(super) use self::{
     caller::{Bearer, MaybeCaller, has_token},
     condition::{IfMatch, IfNoneMatch},
     host::OurName,
+    idempotent::Idempotent,
     json::{Json, MergePatch, Query},
     origin::{TrustedOrigin, is_listed},
     proof::Proof,
