@@ -1,5 +1,5 @@
-//! What the documents say to newcomers: every command of quickstart.md, the README's ten lines
-//! and docs/private.md are run, in order, as they stand.
+//! What the documents say to newcomers: every command of quickstart.md, the README's ten lines,
+//! docs/private.md and docs/retries.md are run, in order, as they stand.
 
 use std::{
     fs,
@@ -140,6 +140,16 @@ async fn what_is_said_of_private_pictures_works_to_the_letter() {
     let drawn = owner.get("/stream/alice/diary.svg").await.is(200);
     assert_eq!(read("diary.svg"), drawn.body);
     assert!(read("diary.png").starts_with(b"\x89PNG"));
+}
+
+#[tokio::test]
+async fn what_is_said_of_trying_again_works_to_the_letter() {
+    let node = Node::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let said = runs(folder.path(), &script(&blocks("docs/retries.md")), node.base()).await;
+    let sessions = node.owner("alice").await.lists().await.sessions;
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(said.matches(&format!("\"{}\"", sessions[0].session_id)).count(), 3, "{said}");
 }
 
 #[tokio::test]
