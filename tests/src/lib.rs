@@ -15,9 +15,11 @@ mod door;
 mod forger;
 mod node;
 mod picture;
+mod postgres;
 mod process;
 mod python;
 mod redis;
+mod server;
 mod static_page;
 mod viewer;
 pub mod wait;
@@ -33,6 +35,7 @@ pub use self::{
     forger::Forger,
     node::{Node, Setup},
     picture::Picture,
+    postgres::Postgres,
     process::{Outcome, Process, Running, binary, easel, ready},
     python::python,
     redis::{Redis, RedisCluster, RedisSentinel},

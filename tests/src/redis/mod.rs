@@ -5,23 +5,20 @@ mod cluster;
 mod sentinel;
 
 use std::{
-    fs::{self, OpenOptions},
-    io,
-    net::{Ipv4Addr, SocketAddr},
-    process::{Child, Command, Stdio},
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError, mpsc},
-    thread,
+    fs,
+    net::SocketAddr,
+    process::{Child, Command},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tempfile::TempDir;
-use tokio::net::TcpSocket;
 
 use self::client::{ask, glance};
 pub use self::{cluster::RedisCluster, sentinel::RedisSentinel};
-use crate::wait;
-
-/// The file in its directory that a server writes its log to.
-const LOG: &str = "log";
+use crate::{
+    server::{self, LOG, Port},
+    wait,
+};
 
 /// A Redis server of one's own. Dropping it ends it.
 #[derive(Debug)]
@@ -215,61 +212,14 @@ impl Drop for Redis {
     }
 }
 
-/// A port of the loopback address that no one else is given for as long as this lives. A server
-/// may listen on it all the same: the socket that holds it does not.
-#[derive(Debug)]
-struct Port {
-    address: SocketAddr,
-    _socket: TcpSocket,
-}
-
-impl Port {
-    fn free() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        // Redis sets it as well, and only those that both do may share a port.
-        socket.set_reuseaddr(true).expect("a shared address");
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
-        let address = socket.local_addr().expect("an address");
-        Self { address, _socket: socket }
-    }
-
-    fn number(&self) -> String {
-        self.address.port().to_string()
-    }
-}
-
 /// The command that a subcommand belongs to.
 fn family(name: &str) -> &str {
     name.split('|').next().unwrap_or(name)
 }
 
-/// Runs a server in a directory. The kernel kills it when this process ends, however it ends.
+/// Runs a server in a directory.
 fn run(directory: &TempDir, args: &[String]) -> Child {
-    let log = directory.path().join(LOG);
-    let log = OpenOptions::new().create(true).append(true).open(log).expect("a log");
     let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "KILL", "redis-server"])
-        .args(args)
-        .current_dir(directory.path())
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a log"))
-        .stderr(log);
-    let (answer, child) = mpsc::channel();
-    LAUNCHER.send((command, answer)).expect("a launcher");
-    child.recv().expect("a launcher").expect("setpriv starts")
+    command.args(["--pdeathsig", "KILL", "redis-server"]).args(args);
+    server::run(directory, command)
 }
-
-type Order = (Command, mpsc::Sender<io::Result<Child>>);
-
-/// Starts programs. What the kernel takes for the parent of a program is the thread that started
-/// it, and the thread of a test may end before a server that tests share.
-static LAUNCHER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
-    let (sender, orders) = mpsc::channel::<Order>();
-    thread::spawn(move || {
-        for (mut command, answer) in orders {
-            drop(answer.send(command.spawn()));
-        }
-    });
-    sender
-});

@@ -6,8 +6,15 @@
 //! caller about it. Every acknowledged write survives the end of the process.
 
 mod idempotency;
+mod account;
+mod api_key;
+mod audit;
+mod database;
+mod outbox;
 mod position;
 mod redis;
+mod revocation;
+mod sign_in;
 mod sqlite;
 
 use std::{fmt::Debug, net::IpAddr, num::NonZeroU16, sync::Arc, time::Duration};
@@ -24,8 +31,23 @@ pub use self::{
     idempotency::{
         Begun, Fingerprint, IdempotencyStore, RequestScope, Run, RunToken, StoredAnswer,
     },
+    account::{
+        Account, AccountChange, AccountCreation, AccountStore, AccountUpdate, NewAccount, NewProof,
+        ProofHash, ProofPurpose, Proved, Recipient, Registered, Registration,
+    },
+    api_key::{ApiKeyCreation, ApiKeyHash, ApiKeyStore, StoredApiKey},
+    audit::{
+        After, Aftermath, AuditFilter, AuditPosition, AuditStore, NewAuditEntry, StoredAuditEntry,
+    },
+    database::{Database, DatabaseUrl, InvalidDatabaseUrl},
+    outbox::{Attempt, Backlog, Errand, ErrandKind, NewErrand, OutboxStore},
     position::{InvalidPosition, ListPosition},
     redis::{Prefix, RedisConnection, RedisStore, RedisUrl},
+    revocation::{Revocation, RevocationStore, Revoked},
+    sign_in::{
+        Beginning, Chain, Device, NewSignIn, Refresh, RefreshHash, Refreshed, Refreshing, Reuse,
+        SignIn, SignInEnd, SignInStore,
+    },
     sqlite::SqliteStore,
 };
 
@@ -38,6 +60,9 @@ pub enum StoreError {
     /// It holds something that this program cannot have written.
     #[error("the store holds a broken {0}")]
     Corrupt(&'static str),
+    /// It is arranged in a way that this program does not know.
+    #[error("a newer program has written the store")]
+    TooNew,
 }
 
 /// What an owner decides about a session, and the picture that follows from it.

@@ -1,6 +1,9 @@
 //! The wire: one file per resource. These types say what JSON looks like and nothing of
 //! what the server does with it.
 
+pub mod account;
+pub mod api_key;
+pub mod audit;
 pub mod cookie;
 pub mod error;
 pub mod server;
@@ -9,6 +12,9 @@ pub mod template;
 pub mod ticket;
 pub mod token;
 
+pub use account::{Language, NoRole, Role, Roles, SignInKind};
+pub use api_key::{NoScope, Scope};
+pub use audit::{AuditAction, AuditResult};
 pub use cookie::CookieLife;
 pub use error::{ErrorCode, FieldError, Problem};
 pub use server::{Minting, ServerInfo};

@@ -19,6 +19,8 @@ pub enum Minting {
 #[cfg_attr(feature = "openapi", schema(example = json!({
     "version": "0.1.0",
     "minting": "open",
+    "accounts": true,
+    "registration": true,
     "public_url": null,
     "public_sessions": true,
     "default_ttl_seconds": 3_600,
@@ -29,6 +31,10 @@ pub struct ServerInfo {
     pub version: String,
     /// Who may mint tokens here.
     pub minting: Minting,
+    /// Whether people can have accounts here, and sign in to them.
+    pub accounts: bool,
+    /// Whether anyone may ask for an account.
+    pub registration: bool,
     /// Where the outside reaches this server: the start of every link in a snippet. When
     /// absent, the address the page was loaded from.
     pub public_url: Option<String>,

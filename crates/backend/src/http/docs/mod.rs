@@ -274,6 +274,8 @@ pub(super) async fn server(State(config): State<Arc<Config>>) -> Json<ServerInfo
     Json(ServerInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         minting: config.minting,
+        accounts: false,
+        registration: false,
         public_url: config.public_url.clone(),
         public_sessions: config.public_sessions,
         default_ttl_seconds: config.session_lifetimes.default.as_secs(),

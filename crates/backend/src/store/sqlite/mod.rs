@@ -72,33 +72,14 @@ impl SqliteStore {
     /// # Errors
     /// When the file cannot be created, opened or migrated.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        if let Some(directory) = file.parent() {
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true).mode(0o700).create(directory).map_err(unavailable)?;
-        }
-        private_file(file).map_err(unavailable)?;
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            // Large updates would go through files outside of the data directory otherwise.
-            .pragma("temp_store", "MEMORY");
-        // A connection to a file is not lost while nobody looks, as one to a server is.
-        let pool = SqlitePoolOptions::new().test_before_acquire(false);
-        let writer = pool.clone().max_connections(1).before_acquire(|connection, _| {
-            // SQLite has undone a transaction that it could not commit, and the library goes on
-            // counting it; the connection would take no other.
-            let is_free = !connection.is_in_transaction();
-            Box::pin(async move { Ok(is_free) })
-        });
-        let writer = writer.connect_with(options.clone());
-        let writer = writer.await.map_err(unavailable)?;
+        let (writer, readers) = pools(file).await?;
         MIGRATIONS.run(&writer).await.map_err(unavailable)?;
-        let readers = pool.max_connections(READERS).connect_with(options.read_only(true));
-        let readers = readers.await.map_err(unavailable)?;
         Ok(Self { writer, readers, updates: Arc::default() })
+    }
+
+    /// Its connections: the one that writes, and those that read.
+    pub(super) fn pools(&self) -> (SqlitePool, SqlitePool) {
+        (self.writer.clone(), self.readers.clone())
     }
 
     /// Closes the file.
@@ -106,6 +87,35 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// One connection that writes and some that read, to a file that is created if need be.
+pub(super) async fn pools(file: &Path) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    if let Some(directory) = file.parent() {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(directory).map_err(unavailable)?;
+    }
+    private_file(file).map_err(unavailable)?;
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        // Large updates would go through files outside of the data directory otherwise.
+        .pragma("temp_store", "MEMORY");
+    // A connection to a file is not lost while nobody looks, as one to a server is.
+    let pool = SqlitePoolOptions::new().test_before_acquire(false);
+    let writer = pool.clone().max_connections(1).before_acquire(|connection, _| {
+        // SQLite has undone a transaction that it could not commit, and the library goes on
+        // counting it; the connection would take no other.
+        let is_free = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_free) })
+    });
+    let writer = writer.connect_with(options.clone()).await.map_err(unavailable)?;
+    let readers = pool.max_connections(READERS).connect_with(options.read_only(true));
+    let readers = readers.await.map_err(unavailable)?;
+    Ok((writer, readers))
 }
 
 /// Creates the file, if need be, before SQLite does so with everyone's permissions, and takes
