@@ -213,6 +213,7 @@ macro_rules! keeps_every_promise {
             a_ticket_is_used_once,
             of_all_who_use_a_ticket_at_once_one_does,
             looking_at_a_ticket_does_not_use_it,
+            a_ticket_need_not_belong_to_a_sign_in,
             a_ticket_is_for_its_session_only,
             an_old_ticket_is_none,
             a_user_has_so_many_tickets_at_once_and_no_more,

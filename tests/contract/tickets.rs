@@ -31,6 +31,8 @@ fn right() -> TicketRight {
     TicketRight {
         epoch: 1_795_258_487_172_794,
         kid: "a-key".to_owned(),
+        sid: Some("a-sign-in".to_owned()),
+        issued_at: noon() - Duration::from_secs(60),
         ends_at: noon() + Duration::from_secs(3600) + MICROSECOND,
     }
 }
@@ -75,6 +77,15 @@ pub(crate) async fn looking_at_a_ticket_does_not_use_it<B: Backend>() {
     assert_eq!(store.look_up(&hash(2), &chart, noon()).await.unwrap(), None);
     assert_eq!(store.look_up(&hash(1), &at("alice/other"), noon()).await.unwrap(), None);
     assert!(store.redeem(&hash(1), &chart, noon()).await.unwrap().is_some());
+}
+
+pub(crate) async fn a_ticket_need_not_belong_to_a_sign_in<B: Backend>() {
+    let backend = B::start().await;
+    let store = backend.open().await;
+    let (chart, right) = (at("alice/chart"), TicketRight { sid: None, ..right() });
+    issued(&*store, &StoredTicket { right: right.clone(), ..ticket(1, "alice/chart") }).await;
+    assert_eq!(store.look_up(&hash(1), &chart, noon()).await.unwrap(), Some(right.clone()));
+    assert_eq!(store.redeem(&hash(1), &chart, noon()).await.unwrap(), Some(right));
 }
 
 pub(crate) async fn a_ticket_is_for_its_session_only<B: Backend>() {

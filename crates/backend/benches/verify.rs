@@ -10,8 +10,8 @@ use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use backend::{
     clock::{Clock, ManualClock, SystemClock},
     config::{KeySettings, KeyWindows, Lifetimes},
-    store::SqliteStore,
-    token::{Keyring, Tokens},
+    store::{NoRevocations, SqliteStore},
+    token::{Keyring, Revocations, Tokens},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use common::jwt::Expected;
@@ -36,13 +36,14 @@ fn tokens(runtime: &Runtime, clock: Arc<dyn Clock>) -> Tokens {
         rotation: None,
     };
     let settings = KeySettings { windows, master: None, previous_master: None };
-    let keyring = runtime.block_on(async {
+    let (keyring, revocations) = runtime.block_on(async {
         let store = SqliteStore::open(&directory.path().join("easel.db")).await.unwrap();
-        Keyring::open(Arc::new(store), clock.clone(), &settings).await.unwrap()
+        let keyring = Keyring::open(Arc::new(store), clock.clone(), &settings).await.unwrap();
+        (keyring, Revocations::open(Arc::new(NoRevocations), clock.clone()).await.unwrap())
     });
     let names = Expected { issuer: "easel".to_owned(), audience: "easel".to_owned() };
     let lifetimes = Lifetimes { default: DAY, max: LIFETIME };
-    Tokens::new(Arc::new(keyring), names, lifetimes, clock)
+    Tokens::new(Arc::new(keyring), revocations, names, lifetimes, clock)
 }
 
 fn issue(tokens: &Tokens) -> String {

@@ -1,7 +1,8 @@
 //! Tickets: a right to watch one session, for whoever presents it first. For viewers that
 //! cannot send a header, such as an `EventSource` or an `<img>`.
 //!
-//! A ticket is made from a token, and what it opens ends no later than that token. The store
+//! A ticket is made from a token, and what it opens ends no later than that token, by whatever
+//! way the token ends. The store
 //! knows its hash only, so nobody who reads the store can use one.
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -108,6 +109,8 @@ impl Tickets {
             right: TicketRight {
                 epoch,
                 kid: owner.key.kid().to_owned(),
+                sid: owner.sid.as_deref().map(str::to_owned),
+                issued_at: owner.issued_at,
                 ends_at: owner.expires_at,
             },
         };
@@ -133,7 +136,7 @@ impl Tickets {
         let (Some(owner), Some(right)) = (address.owner.clone(), right) else {
             return Err(TicketError::Invalid);
         };
-        let recalled = self.tokens.recall(owner, &right.kid, right.ends_at).await;
+        let recalled = self.tokens.recall(owner, &right).await;
         let owner = recalled.map_err(|fault| {
             tracing::info!(cause = %fault, "the token behind a ticket is not good any more");
             TicketError::Invalid

@@ -63,6 +63,11 @@ pub(super) async fn ready(State(app): State<App>) -> Result<Json<Status>, ApiErr
         };
         faults.push((part, format!("the {part} does not work; the log says why")));
     }
+    if !app.tokens.revocations().are_current().await {
+        tracing::error!("not ready: which tokens were revoked was last read a while ago");
+        let known = "which tokens were revoked is not known; the log says why";
+        faults.push(("revocations", known.to_owned()));
+    }
     match faults.is_empty() {
         true => Ok(OK),
         false => Err(ApiError::NotReady(faults)),

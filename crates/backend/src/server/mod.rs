@@ -25,7 +25,7 @@ use crate::{
     session::Sessions,
     store::StoreError,
     ticket::Tickets,
-    token::{Keyring, KeyringError, Tokens},
+    token::{Keyring, KeyringError, Revocations, Tokens},
 };
 
 pub use self::stores::Stores;
@@ -58,6 +58,9 @@ pub enum ServerError {
     /// The keyring cannot be used.
     #[error("the keyring: {0}")]
     Keyring(#[from] KeyringError),
+    /// Which tokens were revoked cannot be read.
+    #[error("the revocations of tokens: {0}")]
+    Revocations(#[source] StoreError),
     /// An address is taken or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -119,18 +122,21 @@ impl Listeners {
     }
 }
 
-/// Opens the keyring of a store and makes it issue and verify tokens.
+/// Opens the keyring of a store and makes it issue and verify tokens, but for those that were
+/// revoked.
 ///
 /// # Errors
-/// [`ServerError::Keyring`].
+/// [`ServerError::Keyring`] or [`ServerError::Revocations`].
 pub async fn open_tokens(
     config: &Config,
     stores: &Stores,
     clock: Arc<dyn Clock>,
 ) -> Result<Tokens, ServerError> {
     let keyring = Keyring::open(stores.keyring.clone(), clock.clone(), &config.keys).await?;
+    let revocations = Revocations::open(stores.revocations(), clock.clone()).await;
+    let revocations = revocations.map_err(ServerError::Revocations)?;
     let names = config.token_names.clone();
-    Ok(Tokens::new(Arc::new(keyring), names, config.token_lifetimes, clock))
+    Ok(Tokens::new(Arc::new(keyring), revocations, names, config.token_lifetimes, clock))
 }
 
 /// The OpenAPI document that a server with this configuration serves.
@@ -216,6 +222,7 @@ impl Server {
         self.lifecycle.spawn(self.app.tickets.clone().expire());
         self.lifecycle.spawn(self.app.idempotency.clone().expire());
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
+        self.lifecycle.spawn(self.app.tokens.revocations().clone().follow());
         let finish = CancellationToken::new();
         let delivery = Delivery::new(&self.lifecycle);
         let mut serving = Box::pin(async {

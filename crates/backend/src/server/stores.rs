@@ -14,8 +14,8 @@ use crate::{
     lifecycle::Lifecycle,
     limit::{LimitSettings, LocalRates, Rates, SharedRates},
     store::{
-        IdempotencyStore, KeyringStore, RedisConnection, RedisStore, SessionStore, SqliteStore,
-        TicketStore,
+        IdempotencyStore, KeyringStore, NoRevocations, RedisConnection, RedisStore, RevocationStore,
+        SessionStore, SqliteStore, TicketStore,
     },
 };
 
@@ -30,6 +30,8 @@ pub struct Stores {
     pub tickets: Arc<dyn TicketStore>,
     /// Keeps what may be asked for again.
     pub idempotency: Arc<dyn IdempotencyStore>,
+    /// Keeps which tokens have ended before their time, where there are accounts.
+    pub revocations: Option<Arc<dyn RevocationStore>>,
     kind: Kind,
 }
 
@@ -63,6 +65,7 @@ impl Stores {
             keyring: shared.clone(),
             tickets: shared.clone(),
             idempotency: shared,
+            revocations: None,
             kind: Kind::Embedded { store, directory, file },
         })
     }
@@ -78,6 +81,7 @@ impl Stores {
             keyring: shared.clone(),
             tickets: shared.clone(),
             idempotency: shared,
+            revocations: None,
             kind: Kind::Shared { store, redis, settings: settings.clone() },
         })
     }
@@ -105,6 +109,11 @@ impl Stores {
                 Arc::new(bus.map_err(|source| ServerError::redis(settings, source))?)
             }
         })
+    }
+
+    /// What ends tokens before their time.
+    pub(super) fn revocations(&self) -> Arc<dyn RevocationStore> {
+        self.revocations.clone().unwrap_or_else(|| Arc::new(NoRevocations))
     }
 
     /// Whether other nodes may change what is in them.

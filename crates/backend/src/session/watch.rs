@@ -123,7 +123,7 @@ fn admitted(
 ) -> Result<Shown, SessionError> {
     match access::may_watch(&shown.address, shown.terms.visibility, caller)? {
         Right::Lasting => {}
-        Right::Of(caller) => place.admit(caller.expires_at, caller.key.clone().ends()),
+        Right::Of(caller) => place.admit(caller.expires_at, caller.withdrawn()),
     }
     place.offer(&shown.frame, shown.terms);
     Ok(shown)

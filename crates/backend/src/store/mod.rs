@@ -43,7 +43,7 @@ pub use self::{
     outbox::{Attempt, Backlog, Errand, ErrandKind, NewErrand, OutboxStore},
     position::{InvalidPosition, ListPosition},
     redis::{Prefix, RedisConnection, RedisStore, RedisUrl},
-    revocation::{Revocation, RevocationStore, Revoked},
+    revocation::{NoRevocations, Revocation, RevocationStore, Revoked},
     sign_in::{
         Beginning, Chain, Device, NewSignIn, Refresh, RefreshHash, Refreshed, Refreshing, Reuse,
         SignIn, SignInEnd, SignInStore,
@@ -341,6 +341,10 @@ pub struct TicketRight {
     pub epoch: u64,
     /// The name of the key that vouches for the token.
     pub kid: String,
+    /// The sign-in or API key that the token belongs to, if any.
+    pub sid: Option<String>,
+    /// When the token was issued.
+    pub issued_at: OffsetDateTime,
     /// When the token ends.
     pub ends_at: OffsetDateTime,
 }

@@ -1,8 +1,10 @@
 //! Proof of who someone is: tokens are issued and verified here, with keys from the
-//! [`Keyring`]. Verifying asks no store, and what was verified just now is not computed again.
+//! [`Keyring`]. Verifying asks no store, and what was verified just now is not computed again;
+//! which tokens have ended before their time the [`Revocations`] know.
 
 mod keyring;
 mod recent;
+mod revocations;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -17,8 +19,9 @@ pub(crate) use self::keyring::rfc3339;
 pub use self::keyring::{
     InUse, KeyState, KeySummary, Keyring, KeyringError, Promotion, Published, Step,
 };
-use self::recent::Recent;
-use crate::{clock::Clock, config::Lifetimes};
+pub use self::revocations::Revocations;
+use self::{recent::Recent, revocations::Tie};
+use crate::{clock::Clock, config::Lifetimes, store::TicketRight};
 
 /// Why no token was issued.
 #[derive(Debug, thiserror::Error)]
@@ -45,16 +48,52 @@ pub struct IssuedToken {
 pub struct Identity {
     /// Whose token it is.
     pub user: UserId,
+    /// The sign-in or API key that it belongs to, if any: when that ends, the token does.
+    pub sid: Option<Arc<str>>,
+    /// When it was issued, to the second.
+    pub issued_at: OffsetDateTime,
     /// When it ends.
     pub expires_at: OffsetDateTime,
     /// The key that vouches for it: when that ends, the token does.
     pub key: InUse,
+    revocations: Arc<Revocations>,
+}
+
+impl Identity {
+    fn tie(&self) -> Tie<'_> {
+        match &self.sid {
+            Some(sid) => Tie::Sid(sid, self.issued_at),
+            None => Tie::Unbound(&self.user, self.issued_at),
+        }
+    }
+
+    /// Whether the token has been revoked since it was verified.
+    pub fn is_revoked(&self) -> bool {
+        self.revocations.refuse(self.tie())
+    }
+
+    /// Resolves when the token ends before its time, or has done so already: it is revoked, or its
+    /// key is out of use.
+    pub fn withdrawn(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (who, key) = (self.clone(), self.key.clone());
+        async move {
+            tokio::select! {
+                () = key.ends() => {}
+                () = who.revocations.reach(who.tie()) => {}
+            }
+        }
+    }
+
+    fn unless_revoked(self) -> Result<Self, TokenFault> {
+        if self.is_revoked() { Err(TokenFault::Revoked) } else { Ok(self) }
+    }
 }
 
 /// Issues and verifies tokens.
 #[derive(Debug)]
 pub struct Tokens {
     keyring: Arc<Keyring>,
+    revocations: Arc<Revocations>,
     names: Expected,
     lifetimes: Lifetimes,
     clock: Arc<dyn Clock>,
@@ -62,14 +101,16 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Tokens with these names and lifetimes, signed by `keyring`.
+    /// Tokens with these names and lifetimes, signed by `keyring`, and good until they end or
+    /// `revocations` know of them.
     pub fn new(
         keyring: Arc<Keyring>,
+        revocations: Arc<Revocations>,
         names: Expected,
         lifetimes: Lifetimes,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { keyring, names, lifetimes, clock, recent: Recent::new() }
+        Self { keyring, revocations, names, lifetimes, clock, recent: Recent::new() }
     }
 
     /// The keys behind the tokens.
@@ -77,8 +118,13 @@ impl Tokens {
         &self.keyring
     }
 
-    /// Issues a token for `user`. The caller has decided that it may. Takes about a
-    /// millisecond of compute.
+    /// Which tokens have ended before their time.
+    pub fn revocations(&self) -> &Arc<Revocations> {
+        &self.revocations
+    }
+
+    /// Issues a token for `user` that belongs to no sign-in. The caller has decided that it may.
+    /// Takes about a millisecond of compute.
     ///
     /// # Errors
     /// See [`IssueError`].
@@ -91,6 +137,29 @@ impl Tokens {
         if lifetime < Duration::from_secs(1) || lifetime > self.lifetimes.max {
             return Err(IssueError::Lifetime(self.lifetimes.max));
         }
+        self.sign(user, lifetime, None)
+    }
+
+    /// Issues a token for `user` that ends with a sign-in or API key, if not before. How long it
+    /// may live the caller has decided. Takes about a millisecond of compute.
+    ///
+    /// # Errors
+    /// [`IssueError::Key`].
+    pub fn issue_for(
+        &self,
+        user: UserId,
+        lifetime: Duration,
+        sid: String,
+    ) -> Result<IssuedToken, IssueError> {
+        self.sign(user, lifetime, Some(sid))
+    }
+
+    fn sign(
+        &self,
+        user: UserId,
+        lifetime: Duration,
+        sid: Option<String>,
+    ) -> Result<IssuedToken, IssueError> {
         let now = self.clock.now();
         let claims = Claims {
             sub: user,
@@ -100,7 +169,7 @@ impl Tokens {
             exp: (now + lifetime).unix_timestamp(),
             nbf: None,
             jti: BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()),
-            sid: None,
+            sid,
         };
         let token = self.keyring.signing_key().sign(&claims)?;
         Ok(IssuedToken { token, lifetime })
@@ -114,7 +183,9 @@ impl Tokens {
         let sealed = SealedToken::new(token)?;
         let now = self.clock.now();
         let known = self.recent.recall(&sealed, now.unix_timestamp(), self.clock.running());
-        match known.filter(|known| self.keyring.verifies(known.key.kid(), now)) {
+        let holds =
+            |known: &Identity| self.keyring.verifies(known.key.kid(), now) && !known.is_revoked();
+        match known.filter(holds) {
             Some(known) => Ok(known),
             None => self.verify_anew(sealed).await,
         }
@@ -130,11 +201,16 @@ impl Tokens {
             }
         };
         let claims = parsed.verify(&key, &self.names, self.clock.now().unix_timestamp())?;
-        let expires_at =
-            OffsetDateTime::from_unix_timestamp(claims.exp).map_err(|_| TokenFault::Claims)?;
-        let key = self.keyring.in_use(parsed.kid());
         let times = Times::of(&claims);
-        let identity = Identity { user: claims.sub, expires_at, key };
+        let identity = Identity {
+            user: claims.sub,
+            sid: claims.sid.map(Into::into),
+            issued_at: moment(claims.iat)?,
+            expires_at: moment(claims.exp)?,
+            key: self.keyring.in_use(parsed.kid()),
+            revocations: self.revocations.clone(),
+        };
+        let identity = identity.unless_revoked()?;
         let running = self.clock.running();
         self.recent.remember(parsed.sealed(), times, identity.clone(), running);
         Ok(identity)
@@ -144,19 +220,27 @@ impl Tokens {
     /// is handed on, such as a ticket.
     ///
     /// # Errors
-    /// When it has ended since, or its key has.
-    pub async fn recall(
-        &self,
-        user: UserId,
-        kid: &str,
-        expires_at: OffsetDateTime,
-    ) -> Result<Identity, TokenFault> {
-        self.keyring.verifying_key(kid).await?;
-        match expires_at > self.clock.now() {
-            true => Ok(Identity { user, expires_at, key: self.keyring.in_use(kid) }),
-            false => Err(TokenFault::Expired),
+    /// When it has ended since: by itself, because it was revoked, or with its key.
+    pub async fn recall(&self, user: UserId, right: &TicketRight) -> Result<Identity, TokenFault> {
+        self.keyring.verifying_key(&right.kid).await?;
+        if right.ends_at <= self.clock.now() {
+            return Err(TokenFault::Expired);
         }
+        let identity = Identity {
+            user,
+            sid: right.sid.as_deref().map(Into::into),
+            issued_at: right.issued_at,
+            expires_at: right.ends_at,
+            key: self.keyring.in_use(&right.kid),
+            revocations: self.revocations.clone(),
+        };
+        identity.unless_revoked()
     }
+}
+
+/// A time as tokens say it. What is no date is no claim of ours.
+fn moment(seconds: i64) -> Result<OffsetDateTime, TokenFault> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| TokenFault::Claims)
 }
 
 #[cfg(test)]

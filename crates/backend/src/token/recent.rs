@@ -2,8 +2,8 @@
 //! it computed with every request.
 //!
 //! Memory only ever says yes. What it remembers of a token is what does not change: that this
-//! key signed it, and what it says. Whether the key is still in use, and whether the time is
-//! right, is asked anew each time; whatever is not plainly right is verified from the start, as
+//! key signed it, and what it says. Whether the key is still in use, whether the token was revoked
+//! meanwhile, and whether the time is right, is asked anew each time; whatever is not plainly right is verified from the start, as
 //! if nothing were remembered. So no answer outlives a key or a token.
 //!
 //! A token is known by the SHA-256 of what was signed, and by its signature: both, because the
@@ -45,7 +45,8 @@ impl Recent {
     }
 
     /// Whom this very token speaks for, if it was verified within the last while and its times
-    /// hold `now`. Whether its key is still in use, the caller has to ask.
+    /// hold `now`. Whether its key is still in use, and whether it was revoked, the caller has to
+    /// ask.
     pub(super) fn recall(
         &self,
         token: &SealedToken,

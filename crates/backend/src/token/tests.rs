@@ -4,7 +4,8 @@ use std::sync::{
 };
 
 use aws_lc_rs::{rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
-use common::jwt::SigningKey;
+use common::jwt::{SigningKey, unverified};
+use futures_util::poll;
 use proptest::{collection::vec, prelude::*, sample::select};
 use tempfile::TempDir;
 
@@ -12,7 +13,7 @@ use super::*;
 use crate::{
     clock::{ManualClock, Sleep},
     config::{KeySettings, KeyWindows},
-    store::SqliteStore,
+    store::{NoRevocations, Revocation, Revoked, SqliteStore},
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -47,6 +48,7 @@ struct World {
     _directory: TempDir,
     clock: Wall,
     keyring: Arc<Keyring>,
+    revocations: Arc<Revocations>,
 }
 
 impl World {
@@ -63,14 +65,22 @@ impl World {
         };
         let settings = KeySettings { windows, master: None, previous_master: None };
         let keyring = Keyring::open(Arc::new(store), Arc::new(clock.clone()), &settings).await;
-        Self { _directory: directory, clock, keyring: Arc::new(keyring.unwrap()) }
+        let keyring = Arc::new(keyring.unwrap());
+        let revocations = Revocations::open(Arc::new(NoRevocations), Arc::new(clock.clone())).await;
+        Self { _directory: directory, clock, keyring, revocations: revocations.unwrap() }
+    }
+
+    fn revoke(&self, revoked: Revoked) {
+        let ends_at = self.clock.now() + DAY;
+        self.revocations.apply(vec![Revocation { position: 1, revoked, ends_at }]);
     }
 
     /// They remember nothing.
     fn tokens(&self) -> Tokens {
         let names = Expected { issuer: "easel".to_owned(), audience: "easel".to_owned() };
         let lifetimes = Lifetimes { default: DAY, max: DAY };
-        Tokens::new(self.keyring.clone(), names, lifetimes, Arc::new(self.clock.clone()))
+        let clock = Arc::new(self.clock.clone());
+        Tokens::new(self.keyring.clone(), self.revocations.clone(), names, lifetimes, clock)
     }
 }
 
@@ -105,7 +115,7 @@ enum Kind {
 #[derive(Debug, Clone)]
 enum Step {
     /// A token of this kind is made; its times are in seconds from now.
-    Issue { kind: Kind, iat: i64, nbf: Option<i64>, exp: i64 },
+    Issue { kind: Kind, iat: i64, nbf: Option<i64>, exp: i64, sid: Option<u8> },
     /// One of the tokens so far is shown.
     Show(prop::sample::Index),
     /// So many seconds pass.
@@ -118,6 +128,9 @@ enum Step {
     Revoke { active: bool },
     /// The first key that no longer signs is retired.
     Retire,
+    /// One of the tokens so far is revoked: with its sign-in, or with all that were issued until
+    /// then.
+    End(prop::sample::Index),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -134,8 +147,9 @@ fn step() -> impl Strategy<Value = Step> {
         ChangedSignature,
         LongerSignature,
     ]);
-    let issue = (kinds, -10..40_i64, prop::option::of(-10..60_i64), 1..400_i64)
-        .prop_map(|(kind, iat, nbf, exp)| Step::Issue { kind, iat, nbf, exp });
+    let (nbf, sid) = (prop::option::of(-10..60_i64), prop::option::of(0..4_u8));
+    let issue = (kinds, -10..40_i64, nbf, 1..400_i64, sid)
+        .prop_map(|(kind, iat, nbf, exp, sid)| Step::Issue { kind, iat, nbf, exp, sid });
     prop_oneof![
         6 => issue,
         20 => any::<prop::sample::Index>().prop_map(Step::Show),
@@ -144,6 +158,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..KEYS.len()).prop_map(Step::Import),
         1 => any::<bool>().prop_map(|active| Step::Revoke { active }),
         1 => Just(Step::Retire),
+        1 => any::<prop::sample::Index>().prop_map(Step::End),
     ]
 }
 
@@ -174,7 +189,7 @@ async fn change_keys(world: &World, step: &Step) {
 }
 
 fn issue(world: &World, before: Option<&String>, step: &Step) -> String {
-    let Step::Issue { kind, iat, nbf, exp } = step else { panic!("{step:?}") };
+    let Step::Issue { kind, iat, nbf, exp, sid } = step else { panic!("{step:?}") };
     let now = world.clock.now().unix_timestamp();
     let mut claims = Claims {
         sub: "alice".parse().unwrap(),
@@ -184,7 +199,7 @@ fn issue(world: &World, before: Option<&String>, step: &Step) -> String {
         exp: now + exp,
         nbf: nbf.map(|nbf| now + nbf),
         jti: rand::random::<u64>().to_string(),
-        sid: None,
+        sid: sid.map(|sid| sid.to_string()),
     };
     let key = world.keyring.signing_key();
     if matches!(kind, Kind::OtherAudience) {
@@ -237,6 +252,15 @@ async fn memory_makes_no_difference(steps: Vec<Step>) {
                     }
                 }
             }
+            Step::End(which) if !issued.is_empty() => {
+                let token = which.get(&issued);
+                let claims = unverified(token).unwrap();
+                let until = OffsetDateTime::from_unix_timestamp(claims.iat).unwrap();
+                let unbound = Revoked::Unbound(claims.sub, until);
+                world.revoke(claims.sid.map_or(unbound, Revoked::Sid));
+                let answer = told(&remembering, token).await;
+                assert!(answer.is_err(), "{answer:?}");
+            }
             change => change_keys(&world, change).await,
         }
     }
@@ -280,6 +304,82 @@ async fn a_token_is_remembered_for_a_minute_and_only_while_it_holds() {
     assert!(!remembered(&long));
     tokens.verify(&long).await.unwrap();
     assert!(remembered(&long));
+}
+
+fn right_of(identity: &Identity) -> TicketRight {
+    TicketRight {
+        epoch: 1,
+        kid: identity.key.kid().to_owned(),
+        sid: identity.sid.as_deref().map(str::to_owned),
+        issued_at: identity.issued_at,
+        ends_at: identity.expires_at,
+    }
+}
+
+#[tokio::test]
+async fn with_a_sign_in_all_ends_that_its_tokens_opened_and_nothing_else() {
+    let world = World::new().await;
+    let tokens = world.tokens();
+    let alice: UserId = "alice".parse().unwrap();
+    let issue = |sid: &str| tokens.issue_for(alice.clone(), 2 * DAY, sid.to_owned()).unwrap();
+    let plain = tokens.issue(alice.clone(), None).unwrap();
+    let (one, two) = (issue("one").token, issue("two").token);
+    let identity = tokens.verify(&one).await.unwrap();
+    assert_eq!((&identity.user, identity.sid.as_deref()), (&alice, Some("one")));
+    assert_eq!(identity.issued_at, world.clock.now());
+    assert_eq!(identity.expires_at, world.clock.now() + 2 * DAY);
+    let right = right_of(&identity);
+    assert_eq!(tokens.recall(alice.clone(), &right).await.unwrap().sid, identity.sid);
+    let (mut watched, never_waited) = (Box::pin(identity.withdrawn()), identity.withdrawn());
+    assert!(poll!(&mut watched).is_pending());
+    let others = [tokens.verify(&two).await.unwrap(), tokens.verify(&plain.token).await.unwrap()];
+
+    world.revoke(Revoked::Sid("one".to_owned()));
+    watched.await;
+    never_waited.await;
+    assert!(identity.is_revoked());
+    assert_eq!(tokens.verify(&one).await.unwrap_err(), TokenFault::Revoked);
+    let recalled = tokens.recall(alice.clone(), &right).await;
+    assert_eq!(recalled.unwrap_err(), TokenFault::Revoked);
+    for (other, token) in others.iter().zip([&two, &plain.token]) {
+        assert!(poll!(Box::pin(other.withdrawn())).is_pending());
+        tokens.recall(alice.clone(), &right_of(other)).await.unwrap();
+        tokens.verify(token).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_no_sign_in_are_ended_up_to_a_moment() {
+    let world = World::new().await;
+    let tokens = world.tokens();
+    let alice: UserId = "alice".parse().unwrap();
+    let early = tokens.issue(alice.clone(), None).unwrap().token;
+    let signed_in = tokens.issue_for(alice.clone(), DAY, "one".to_owned()).unwrap().token;
+    let identity = tokens.verify(&early).await.unwrap();
+    assert_eq!(identity.sid, None);
+    world.revoke(Revoked::Unbound(alice.clone(), world.clock.now()));
+    identity.withdrawn().await;
+    assert_eq!(tokens.verify(&early).await.unwrap_err(), TokenFault::Revoked);
+    let recalled = tokens.recall(alice.clone(), &right_of(&identity)).await;
+    assert_eq!(recalled.unwrap_err(), TokenFault::Revoked);
+    tokens.verify(&signed_in).await.unwrap();
+
+    world.clock.steady.advance(Duration::from_secs(1));
+    let late = tokens.issue(alice, None).unwrap().token;
+    tokens.verify(&late).await.unwrap();
+}
+
+#[tokio::test]
+async fn how_long_a_token_of_a_sign_in_lives_is_not_for_the_settings_of_others() {
+    let world = World::new().await;
+    let tokens = world.tokens();
+    let alice: UserId = "alice".parse().unwrap();
+    assert!(matches!(tokens.issue(alice.clone(), Some(2 * DAY)), Err(IssueError::Lifetime(DAY))));
+    let issued = tokens.issue_for(alice, 2 * DAY, "one".to_owned()).unwrap();
+    assert_eq!(issued.lifetime, 2 * DAY);
+    let claims = unverified(&issued.token).unwrap();
+    assert_eq!(claims.sid.as_deref(), Some("one"));
+    assert_eq!(claims.exp - claims.iat, 2 * 86_400);
 }
 
 #[tokio::test]

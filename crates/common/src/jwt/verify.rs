@@ -36,7 +36,7 @@ pub enum TokenFault {
     /// The signature is not that of the key.
     #[error("signature")]
     Signature,
-    /// The key was ours, and is retired or revoked.
+    /// The token was revoked, or its key, which was ours, is retired or revoked.
     #[error("revoked")]
     Revoked,
     /// A claim is missing, has the wrong type, or speaks of someone else.

@@ -39,6 +39,8 @@ impl TicketStore for RedisStore {
             ticket.right.epoch.to_string().into(),
             ticket.right.kid.as_str().into(),
             micros(ticket.right.ends_at).into(),
+            ticket.right.sid.as_deref().unwrap_or_default().into(),
+            micros(ticket.right.issued_at).into(),
         ];
         let kept: u64 =
             run(&self.redis, &self.scripts.issue_ticket, keys, args).await.map_err(unavailable)?;
@@ -52,15 +54,15 @@ impl TicketStore for RedisStore {
         now: OffsetDateTime,
     ) -> Result<Option<TicketRight>, StoreError> {
         let mut keys = self.redis.names.ticket(address, &hex(&hash.0));
-        let fields = vec!["expires_at", "id", "epoch", "kid", "ends_at"];
+        let fields = vec!["expires_at", "id", "epoch", "kid", "ends_at", "sid", "issued_at"];
         let asked = self.redis.client.hmget(keys.remove(0), fields);
         let found: Vec<Option<String>> = self.redis.answer(asked).await.map_err(unavailable)?;
-        let mut found = found.into_iter().flatten();
-        let (Some(end), Some(id)) = (found.next(), found.next()) else { return Ok(None) };
-        if moment(&end)? <= now || id != address.id.as_str() {
+        let found: Option<Vec<String>> = found.into_iter().collect();
+        let Some([end, id, found @ ..]) = found.as_deref() else { return Ok(None) };
+        if moment(end)? <= now || id != address.id.as_str() {
             return Ok(None);
         }
-        right(&found.collect::<Vec<_>>()).map(Some)
+        right(found).map(Some)
     }
 
     async fn redeem(
@@ -84,6 +86,14 @@ impl TicketStore for RedisStore {
 }
 
 fn right(found: &[String]) -> Result<TicketRight, StoreError> {
-    let [epoch, kid, ends_at] = found else { return Err(StoreError::Corrupt("ticket")) };
-    Ok(TicketRight { epoch: number(epoch)?, kid: kid.clone(), ends_at: moment(ends_at)? })
+    let [epoch, kid, ends_at, sid, issued_at] = found else {
+        return Err(StoreError::Corrupt("ticket"));
+    };
+    Ok(TicketRight {
+        epoch: number(epoch)?,
+        kid: kid.clone(),
+        sid: Some(sid.clone()).filter(|sid| !sid.is_empty()),
+        issued_at: moment(issued_at)?,
+        ends_at: moment(ends_at)?,
+    })
 }

@@ -18,8 +18,9 @@ impl TicketStore for SqliteStore {
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         sqlx::query(
-            "INSERT INTO tickets (hash, owner, id, expires_at, kid, token_ends, epoch) \
-             SELECT $1, $2, $3, $4, $5, $6, $9 \
+            "INSERT INTO tickets (hash, owner, id, expires_at, kid, token_ends, epoch, sid, \
+                                  issued_at) \
+             SELECT $1, $2, $3, $4, $5, $6, $9, $10, $11 \
              WHERE (SELECT COUNT(*) FROM tickets WHERE owner = $2 AND expires_at > $7) < $8",
         )
         .bind(&ticket.hash.0[..])
@@ -31,6 +32,8 @@ impl TicketStore for SqliteStore {
         .bind(micros(now))
         .bind(limit)
         .bind(signed(ticket.right.epoch))
+        .bind(&ticket.right.sid)
+        .bind(micros(ticket.right.issued_at))
         .execute(&self.writer)
         .await
         .map(|done| done.rows_affected() == 1)
@@ -44,7 +47,7 @@ impl TicketStore for SqliteStore {
         now: OffsetDateTime,
     ) -> Result<Option<TicketRight>, StoreError> {
         sqlx::query(
-            "SELECT epoch, kid, token_ends FROM tickets \
+            "SELECT epoch, kid, sid, issued_at, token_ends FROM tickets \
              WHERE hash = $1 AND owner = $2 AND id = $3 AND expires_at > $4",
         )
         .bind(&hash.0[..])
@@ -67,7 +70,7 @@ impl TicketStore for SqliteStore {
         sqlx::query(
             "DELETE FROM tickets \
              WHERE hash = $1 AND owner = $2 AND id = $3 AND expires_at > $4 \
-             RETURNING epoch, kid, token_ends",
+             RETURNING epoch, kid, sid, issued_at, token_ends",
         )
         .bind(&hash.0[..])
         .bind(owner(address))
@@ -102,6 +105,8 @@ fn right(row: &SqliteRow) -> Result<TicketRight, StoreError> {
     Ok(TicketRight {
         epoch: unsigned(row.try_get("epoch").map_err(unavailable)?)?,
         kid: row.try_get("kid").map_err(unavailable)?,
+        sid: row.try_get("sid").map_err(unavailable)?,
+        issued_at: moment(row, "issued_at")?,
         ends_at: moment(row, "token_ends")?,
     })
 }

@@ -10,8 +10,8 @@ use super::*;
 use crate::{
     clock::ManualClock,
     config::{Lifetimes, MasterKey},
-    store::{SecretText, SqliteStore},
-    token::Tokens,
+    store::{NoRevocations, SecretText, SqliteStore},
+    token::{Revocations, Tokens},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -56,10 +56,12 @@ impl World {
     }
 }
 
-fn tokens(keyring: &Arc<Keyring>, world: &World) -> Tokens {
+async fn tokens(keyring: &Arc<Keyring>, world: &World) -> Tokens {
+    let clock: Arc<dyn Clock> = Arc::new(world.clock.clone());
+    let revocations = Revocations::open(Arc::new(NoRevocations), clock.clone()).await.unwrap();
     let names = Expected { issuer: "easel".to_owned(), audience: "easel".to_owned() };
     let lifetimes = Lifetimes { default: DAY, max: 30 * DAY };
-    Tokens::new(keyring.clone(), names, lifetimes, Arc::new(world.clock.clone()))
+    Tokens::new(keyring.clone(), revocations, names, lifetimes, clock)
 }
 
 fn alice() -> UserId {
@@ -172,8 +174,8 @@ async fn of_a_revoked_key_nothing_is_left_but_its_name() {
     let ring = world.node(&settings(None)).await;
     let key = ring.signing_key();
     let revoked = signs(&ring);
-    let token = tokens(&ring, &world).issue(alice(), None).unwrap().token;
-    let identity = tokens(&ring, &world).verify(&token).await.unwrap();
+    let token = tokens(&ring, &world).await.issue(alice(), None).unwrap().token;
+    let identity = tokens(&ring, &world).await.verify(&token).await.unwrap();
     let mut ends = Box::pin(identity.key.ends());
     assert!(futures_util::poll!(&mut ends).is_pending());
 
@@ -185,7 +187,7 @@ async fn of_a_revoked_key_nothing_is_left_but_its_name() {
     assert!(promotion.unknown_until.is_some() && promotion.retiring.is_none());
     assert_eq!(published(&ring), [promotion.active.clone()].into());
     assert!(futures_util::poll!(&mut ends).is_ready());
-    let refused = tokens(&ring, &world).verify(&token).await.unwrap_err();
+    let refused = tokens(&ring, &world).await.verify(&token).await.unwrap_err();
     assert_eq!(refused, TokenFault::Revoked);
     assert!(matches!(ring.import(&key).await, Err(KeyringError::Revoked(_))));
     let stored = ring.store.load().await.unwrap().unwrap();
@@ -249,12 +251,12 @@ async fn over_half_a_year_no_token_is_ever_refused_before_its_end() {
             assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"].into());
         }
         if n % 211 == 0 {
-            let node = tokens(&nodes[n as usize % 2], &world);
+            let node = tokens(&nodes[n as usize % 2], &world).await;
             let token = node.issue(alice(), Some(30 * DAY)).unwrap().token;
             assert_eq!(ParsedToken::parse(&token).unwrap().kid(), signer);
             issued.push((token.clone(), unverified(&token).unwrap().exp));
             for (token, exp) in &issued {
-                let verdict = tokens(&nodes[0], &world).verify(token).await;
+                let verdict = tokens(&nodes[0], &world).await.verify(token).await;
                 match *exp > now.unix_timestamp() {
                     true => assert!(verdict.is_ok(), "{verdict:?}"),
                     false => assert!(verdict.is_err()),
