@@ -160,6 +160,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lifecycle", &[]),
     ("limit", &["clock", "metrics", "store"]),
     ("metrics", &[]),
+    ("outbox", &["clock", "lifecycle", "metrics", "store"]),
     ("render", &["clock", "lifecycle", "metrics"]),
     (
         "session",

@@ -14,6 +14,7 @@ pub mod idempotency;
 pub mod lifecycle;
 pub mod limit;
 pub mod metrics;
+pub mod outbox;
 pub mod render;
 pub mod server;
 pub mod session;

@@ -46,6 +46,26 @@ pub enum Stage {
     Check,
 }
 
+/// How an attempt at an errand ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ErrandOutcome {
+    /// It worked.
+    Done,
+    /// It is tried again.
+    Later,
+    /// It is not tried again.
+    Dead,
+}
+
+/// What errands that are left are waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum ErrandState {
+    /// Their time.
+    Waiting,
+    /// Someone who says that they are to be tried again.
+    Dead,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StageLabels {
     stage: Stage,
@@ -67,6 +87,18 @@ struct LimitLabels {
     limit: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrandLabels {
+    kind: &'static str,
+    state: ErrandState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    kind: &'static str,
+    outcome: ErrandOutcome,
+}
+
 /// The counters of one server.
 pub struct Metrics {
     registry: Registry,
@@ -77,6 +109,8 @@ pub struct Metrics {
     compressions: Family<CompressionLabels, Counter>,
     viewers: Gauge,
     refusals: Family<LimitLabels, Counter>,
+    errands: Family<ErrandLabels, Gauge>,
+    errand_attempts: Family<AttemptLabels, Counter>,
 }
 
 fn stage_times() -> Histogram {
@@ -113,7 +147,30 @@ impl Default for Metrics {
         registry.register("viewers", "Viewers connected to this node now", viewers.clone());
         let refusals = Family::<LimitLabels, Counter>::default();
         registry.register("refusals", "Requests refused, by limit", refusals.clone());
-        Self { registry, renders, compilations, stages, encodings, compressions, viewers, refusals }
+        let errands = Family::<ErrandLabels, Gauge>::default();
+        registry.register(
+            "errands",
+            "Errands that are left, such as mails, by kind and by whether they are tried again",
+            errands.clone(),
+        );
+        let errand_attempts = Family::<AttemptLabels, Counter>::default();
+        registry.register(
+            "errand_attempts",
+            "Attempts at errands, by kind and outcome",
+            errand_attempts.clone(),
+        );
+        Self {
+            registry,
+            renders,
+            compilations,
+            stages,
+            encodings,
+            compressions,
+            viewers,
+            refusals,
+            errands,
+            errand_attempts,
+        }
     }
 }
 
@@ -156,6 +213,19 @@ impl Metrics {
     /// A request was refused by this limit.
     pub fn refused(&self, limit: &'static str) {
         self.refusals.get_or_create(&LimitLabels { limit }).inc();
+    }
+
+    /// An attempt at an errand of this kind has ended.
+    pub fn errand_attempted(&self, kind: &'static str, outcome: ErrandOutcome) {
+        self.errand_attempts.get_or_create(&AttemptLabels { kind, outcome }).inc();
+    }
+
+    /// So many errands of this kind wait, and so many are dead.
+    pub fn errands_left(&self, kind: &'static str, waiting: u64, dead: u64) {
+        for (state, count) in [(ErrandState::Waiting, waiting), (ErrandState::Dead, dead)] {
+            let gauge = self.errands.get_or_create(&ErrandLabels { kind, state });
+            gauge.set(count.try_into().unwrap_or(i64::MAX));
+        }
     }
 
     /// All of it as OpenMetrics text, which Prometheus reads.
