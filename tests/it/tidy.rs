@@ -170,6 +170,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("ticket", &["clock", "store", "token"]),
     ("token", &["clock", "config", "store"]),
+    ("webhook", &["clock", "outbox", "store"]),
 ];
 
 #[test]

@@ -22,3 +22,4 @@ pub mod store;
 pub mod telemetry;
 pub mod ticket;
 pub mod token;
+pub mod webhook;
