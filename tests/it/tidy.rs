@@ -159,6 +159,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("idempotency", &["clock", "lifecycle", "store"]),
     ("lifecycle", &[]),
     ("limit", &["clock", "metrics", "store"]),
+    ("mail", &["clock", "outbox", "render", "store"]),
     ("metrics", &[]),
     ("outbox", &["clock", "lifecycle", "metrics", "store"]),
     ("render", &["clock", "lifecycle", "metrics"]),

@@ -13,6 +13,7 @@ pub mod hub;
 pub mod idempotency;
 pub mod lifecycle;
 pub mod limit;
+pub mod mail;
 pub mod metrics;
 pub mod outbox;
 pub mod render;

@@ -9,6 +9,7 @@ mod args;
 mod clean;
 mod engine;
 mod language;
+pub mod letter;
 mod limits;
 mod metered;
 pub mod page;

@@ -20,18 +20,24 @@ pub const REFERENCE_STYLE: &str = include_str!("../../../../templates/html/refer
 #[error("{0}")]
 pub struct PageError(String);
 
+impl PageError {
+    pub(super) fn new(error: &tera::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// The page that watches the stream at the path `stream_url`. Its one script and style carry
 /// `nonce`.
 ///
 /// # Errors
 /// When the template is broken, which a test makes sure it is not.
 pub fn watch(title: &str, stream_url: &str, nonce: &str) -> Result<String, PageError> {
-    let pages = PAGES.as_ref().map_err(|error| PageError(error.to_string()))?;
+    let pages = PAGES.as_ref().map_err(PageError::new)?;
     let mut context = Context::new();
     context.insert("title", title);
     context.insert("stream_url", stream_url);
     context.insert("nonce", nonce);
-    pages.render("watch.html", &context).map_err(|error| PageError(error.to_string()))
+    pages.render("watch.html", &context).map_err(|error| PageError::new(&error))
 }
 
 /// The reference of the API, laid out.
@@ -39,10 +45,10 @@ pub fn watch(title: &str, stream_url: &str, nonce: &str) -> Result<String, PageE
 /// # Errors
 /// When the template is broken, which a test makes sure it is not.
 pub fn reference(laid_out: &impl Serialize) -> Result<String, PageError> {
-    let pages = PAGES.as_ref().map_err(|error| PageError(error.to_string()))?;
+    let pages = PAGES.as_ref().map_err(PageError::new)?;
     let context = Context::from_serialize(laid_out);
     let page = context.and_then(|context| pages.render("reference.html", &context));
-    page.map_err(|error| PageError(error.to_string()))
+    page.map_err(|error| PageError::new(&error))
 }
 
 #[cfg(test)]
