@@ -152,7 +152,7 @@ fn no_test_sleeps() {
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("bus", &["encode", "lifecycle", "store"]),
-    ("config", &["limit", "render", "store"]),
+    ("config", &["limit", "mail", "render", "store", "webhook"]),
     ("delivery", &["clock", "encode", "hub", "lifecycle", "limit"]),
     ("encode", &["metrics"]),
     ("hub", &["bus", "clock", "encode", "metrics"]),

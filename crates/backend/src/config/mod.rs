@@ -3,6 +3,7 @@
 
 mod keys;
 mod limits;
+mod mail;
 mod raw;
 mod settings;
 
@@ -16,8 +17,10 @@ pub use self::raw::{ConfigError, Flags, Raw, Source};
 pub use self::settings::{SETTINGS, Setting};
 use crate::{
     limit::LimitSettings,
+    mail::MailSettings,
     render::{RenderLimits, SnapshotLimits},
     store::{Prefix, Quotas, RedisUrl},
+    webhook::WebhookSettings,
 };
 
 /// How long a session lives.
@@ -76,6 +79,10 @@ pub struct Config {
     pub token_names: Expected,
     /// The keys behind tokens.
     pub keys: KeySettings,
+    /// How mail is sent.
+    pub mail: MailSettings,
+    /// Who is told of events.
+    pub webhooks: Option<WebhookSettings>,
     /// How often an idle stream shows that it is alive.
     pub heartbeat: Duration,
     /// Whether streams are compressed for whoever takes that.
@@ -130,6 +137,8 @@ impl Config {
                 audience: raw.with("token-audience", not_empty)?,
             },
             keys: KeySettings::new(raw, token_lifetimes)?,
+            mail: mail::mail(raw)?,
+            webhooks: mail::webhooks(raw)?,
             heartbeat: raw.with("heartbeat", heartbeat)?,
             stream_compression: raw.with("stream-compression", switch)?,
             drain_timeout: raw.with("drain-timeout", pause)?,
@@ -170,6 +179,11 @@ impl Config {
     /// The database file of the embedded store.
     pub fn database_file(&self) -> PathBuf {
         self.data_dir.join("easel.db")
+    }
+
+    /// Where mail goes when there is no mail server.
+    pub fn mail_directory(&self) -> PathBuf {
+        self.data_dir.join("mail")
     }
 }
 

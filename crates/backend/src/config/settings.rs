@@ -133,6 +133,42 @@ pub const SETTINGS: &[Setting] = &[
         "SECRET",
         "The master key before this one: opens what it sealed, so that it is sealed anew",
     ),
+    secret(
+        "smtp-url",
+        "URL",
+        "The mail server: smtps://user:password@host, or smtp:// with STARTTLS; without one, mail \
+         is put into files of the data directory",
+    ),
+    setting(
+        "mail-from",
+        "ADDRESS",
+        "",
+        "Whom mail is from, such as Easel <easel@example.com>; needed with smtp-url",
+    ),
+    setting(
+        "verify-ttl",
+        "DURATION",
+        "1d",
+        "How long the link of a mail works that proves an address: people look the next morning",
+    ),
+    setting(
+        "reset-ttl",
+        "DURATION",
+        "30m",
+        "How long the link of a mail works that leads to a new password: whoever asked is waiting",
+    ),
+    setting(
+        "webhook-urls",
+        "URLS",
+        "",
+        "Who is told of accounts' events, such as https://hooks.example/easel, with commas",
+    ),
+    secret(
+        "webhook-secret",
+        "SECRET",
+        "Signs what they are told, as Standard Webhooks has it: `echo whsec_$(openssl rand -base64 \
+         32)` prints one",
+    ),
     setting("heartbeat", "DURATION", "15s", "How often an idle stream shows that it is alive"),
     setting(
         "stream-compression",

@@ -219,3 +219,51 @@ fn proxies_are_named_by_their_networks() {
     assert_eq!(proxies, "10.0.0.0/8,2001:db8::1/128".parse().unwrap());
     assert!(error(&["--trusted-proxy", "proxy.example"]).contains("10.0.0.0/8"));
 }
+
+fn with_variables(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::new(&Raw::gather(&Flags::default(), variables(pairs), None).unwrap())
+}
+
+#[test]
+fn mail_goes_into_files_until_there_is_a_server_and_someone_it_is_from() {
+    let defaults = config(&[]).unwrap();
+    assert!(defaults.mail.smtp.is_none());
+    assert_eq!(defaults.mail.from.to_string(), "Easel <easel@localhost>");
+    assert_eq!(defaults.mail.verify_ttl, Duration::from_secs(86_400));
+    assert_eq!(defaults.mail.reset_ttl, Duration::from_secs(30 * 60));
+    assert_eq!(defaults.mail_directory(), Path::new("./data/mail"));
+    let url = ("EASEL_SMTP_URL", "smtps://easel:hunter2@mail.example");
+    let said = with_variables(&[url]).unwrap_err().to_string();
+    assert!(said.starts_with("mail-from = \"\" (from default): "), "{said}");
+    let from = ("EASEL_MAIL_FROM", "easel@example.com");
+    let mail = with_variables(&[url, from, ("EASEL_RESET_TTL", "5m")]).unwrap().mail;
+    assert_eq!(mail.smtp.as_ref().unwrap().to_string(), "smtps://mail.example:465");
+    assert_eq!(mail.reset_ttl, Duration::from_secs(300));
+    assert!(!format!("{mail:?}").contains("hunter2"));
+    let clear = ("EASEL_SMTP_URL", "smtp://easel:hunter2@mail.example?tls=none");
+    let said = with_variables(&[clear, from]).unwrap_err().to_string();
+    assert!(said.contains("smtp-url") && !said.contains("hunter2"), "{said}");
+    for (key, bad) in [("EASEL_MAIL_FROM", "Easel"), ("EASEL_VERIFY_TTL", "0")] {
+        assert!(with_variables(&[(key, bad)]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn webhooks_need_a_secret_that_never_shows() {
+    assert!(config(&[]).unwrap().webhooks.is_none());
+    let urls = ("EASEL_WEBHOOK_URLS", "https://one.example/a, http://127.0.0.1:9000");
+    let said = with_variables(&[urls]).unwrap_err().to_string();
+    assert!(said.starts_with("webhook-secret") && said.contains("openssl rand"), "{said}");
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let config = with_variables(&[urls, ("EASEL_WEBHOOK_SECRET", secret)]).unwrap();
+    let webhooks = config.webhooks.as_ref().unwrap();
+    let hosts: Vec<String> = webhooks.urls.iter().map(ToString::to_string).collect();
+    assert_eq!(hosts, ["one.example", "127.0.0.1:9000"]);
+    assert!(!format!("{config:?}").contains("MfKQ9r8"), "{config:?}");
+    let short = ("EASEL_WEBHOOK_SECRET", "whsec_c2hvcnQ=");
+    let said = with_variables(&[urls, short]).unwrap_err().to_string();
+    assert!(said.contains("24 to 64") && !said.contains("c2hvcnQ"), "{said}");
+    let open = ("EASEL_WEBHOOK_URLS", "http://hooks.example/token");
+    let said = with_variables(&[open]).unwrap_err().to_string();
+    assert!(said.contains("webhook-urls") && said.contains("https"), "{said}");
+}
