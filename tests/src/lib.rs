@@ -18,8 +18,10 @@ mod picture;
 mod postgres;
 mod process;
 mod python;
+mod receiver;
 mod redis;
 mod server;
+mod smtp;
 mod static_page;
 mod viewer;
 pub mod wait;
@@ -38,7 +40,9 @@ pub use self::{
     postgres::Postgres,
     process::{Outcome, Process, Running, binary, easel, ready},
     python::python,
+    receiver::{Delivery, Receiver},
     redis::{Redis, RedisCluster, RedisSentinel},
+    smtp::{ReceivedMail, SmtpMood, SmtpServer, SmtpStep},
     static_page::StaticPage,
     viewer::{Event, Viewer},
     wire::Wire,
