@@ -1,7 +1,7 @@
 //! What the tasks need besides cargo: is it there, and if not, how does one get it?
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -39,6 +39,11 @@ const PEERS: [Foreign; 2] = [
 /// Where Debian's package puts nchan, and what it is called.
 pub(crate) const NCHAN_MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 const NCHAN: &str = "libnginx-mod-nchan";
+
+/// Where Debian's package puts PostgreSQL, a folder for each version and none of them on the search
+/// path, and what it is called.
+const POSTGRES: &str = "/usr/lib/postgresql";
+const POSTGRES_PACKAGE: &str = "postgresql";
 
 /// Where Debian puts servers, which are on the search path of root only.
 const SERVERS: &str = "/usr/sbin";
@@ -127,7 +132,17 @@ fn missing_for_tests() -> Result<Vec<&'static str>, Failure> {
     if !can.is_ok_and(|output| output.status.success()) {
         missing.push(PYTHON_ENVIRONMENTS);
     }
+    if !has_postgres() {
+        missing.push(POSTGRES_PACKAGE);
+    }
     Ok(missing)
+}
+
+/// Whether there is a server of PostgreSQL, where the tests look for it.
+fn has_postgres() -> bool {
+    let versions = fs::read_dir(POSTGRES).into_iter().flatten().flatten();
+    let mut servers = versions.map(|version| version.path().join("bin/postgres"));
+    servers.any(|server| server.is_file()) || on_path("postgres").is_some()
 }
 
 fn missing_peers() -> Result<Vec<&'static str>, Failure> {
