@@ -6,14 +6,25 @@
     reason = "the helpers of a test fail it like the test itself"
 )]
 
+mod accounts;
+mod api_keys;
+mod audit;
+mod authority;
 mod bus;
+mod databases;
 mod idempotency;
 mod keyring;
 mod lists;
+mod outbox;
+mod people;
 mod quotas;
+mod races;
 mod redis_index;
+mod registrations;
+mod revocations;
 mod sessions;
 mod shares;
+mod sign_ins;
 mod tickets;
 
 use std::{
@@ -35,6 +46,8 @@ use backend::{
 use tempfile::TempDir;
 use tests::{Redis, RedisCluster};
 use tokio::sync::OnceCell;
+
+use self::databases::{Beside, OwnFile, SharedPostgres};
 
 /// An empty store of one kind, as many handles on it as a cluster has nodes, and what has to
 /// live as long as they do.
@@ -288,3 +301,120 @@ keeps_every_promise!(
     cluster_tickets,
     cluster_idempotency
 );
+
+/// Those of a database of accounts.
+macro_rules! keeps_promises_to_people {
+    ($kind:ident, $module:ident) => {
+        mod $module {
+            keeps! { $kind, databases, crate::databases:
+                many_nodes_may_open_an_empty_one_at_once,
+                what_a_newer_program_has_written_is_left_alone,
+                what_is_closed_says_so,
+            }
+            keeps! { $kind, accounts, crate::accounts:
+                an_account_is_read_as_it_was_written,
+                a_name_and_an_address_are_taken_once,
+                of_parallel_creations_of_a_name_or_an_address_one_is_done,
+                accounts_are_listed_by_name,
+                a_change_is_made_to_what_was_seen,
+                what_depends_on_an_account_ends_with_its_change,
+                tokens_without_a_sign_in_end_when_the_account_is_another,
+                the_last_administrator_stays,
+                a_name_is_not_handed_out_again_at_once,
+                who_is_removed_leaves_nothing,
+                what_is_said_of_a_change_is_written_with_it_and_once,
+                what_cannot_be_written_changes_nothing,
+            }
+            keeps! { $kind, authority, crate::authority:
+                whoever_has_lost_a_right_changes_nothing,
+                of_two_who_depose_each_other_one_stays,
+            }
+            keeps! { $kind, registrations, crate::registrations:
+                a_proved_registration_is_an_account,
+                a_registration_holds_its_name_until_it_ends,
+                of_parallel_registrations_of_a_name_one_is_kept,
+                registrations_of_an_address_are_listed_newest_first,
+                a_known_address_is_kept_just_the_same_and_never_proved,
+                of_an_address_one_registration_is_proved,
+                an_account_made_by_hand_goes_before_a_registration,
+                the_newest_token_is_the_one,
+                of_all_who_use_a_token_at_once_one_does,
+                a_reset_ends_all_sign_ins,
+                a_token_of_a_mail_ends_with_the_password_that_it_replaces,
+                what_is_said_of_registrations_is_written_once,
+            }
+            keeps! { $kind, sign_ins, crate::sign_ins:
+                a_sign_in_is_listed_as_it_began,
+                a_token_is_replaced_and_leads_to_its_successor_for_a_while,
+                a_sealed_token_is_kept_as_long_as_it_leads_anywhere,
+                a_token_is_replaced_when_it_is_and_not_when_that_was_asked_for,
+                a_token_that_is_used_again_ends_its_sign_in_alone,
+                what_is_no_token_changes_nothing,
+                a_sign_in_ends_by_itself,
+                tokens_that_outlive_their_sign_in_end_with_it,
+                what_is_over_by_one_clock_is_ended_for_all,
+                whoever_ends_a_sign_in_ends_that_one,
+                a_revocation_lasts_as_long_as_the_last_token,
+                nobody_signs_in_with_what_is_outdated,
+                of_too_many_the_oldest_end,
+                nobody_has_more_than_a_thousand,
+                of_parallel_sign_ins_as_many_live_as_may,
+                what_is_said_of_sign_ins_is_written_once,
+                a_refresh_hash_is_told_from_every_other,
+            }
+            keeps! { $kind, races, crate::races:
+                of_parallel_refreshes_all_get_the_same_successor,
+                no_token_outlives_the_end_of_its_sign_in,
+                no_token_outlives_a_sign_out,
+                no_token_outlives_the_end_of_all_sign_ins,
+                no_token_outlives_a_password,
+                no_token_outlives_roles,
+                no_token_outlives_the_disabling_of_its_account,
+                no_token_outlives_a_reset,
+                no_token_outlives_its_account,
+                no_token_outlives_a_newer_sign_in,
+                no_sign_in_begins_behind_the_back_of_a_change,
+                nobody_waits_for_who_waits_for_them,
+            }
+            keeps! { $kind, api_keys, crate::api_keys:
+                a_key_is_found_by_its_hash_while_it_lives,
+                the_last_use_of_a_key_is_kept,
+                a_user_has_so_many_keys_and_no_more,
+                a_revoked_key_ends_with_all_that_it_has_minted,
+                a_revoked_key_that_minted_nothing_is_soon_forgotten,
+                keys_rest_while_their_account_is_disabled,
+                the_longest_life_of_a_token_is_not_forgotten,
+                a_namespace_has_one_owner,
+                nobody_gets_a_name_that_a_key_mints_for,
+                names_that_were_minted_for_rest,
+                a_name_and_its_namespace_are_not_both_handed_out,
+                what_is_said_of_keys_is_written_once,
+                expired_keys_are_swept_when_nothing_of_theirs_lives,
+            }
+            keeps! { $kind, audit, crate::audit:
+                an_entry_is_read_as_it_was_written,
+                an_entry_is_found_by_all_that_is_asked_of_it,
+                no_entry_appears_behind_one_that_was_read,
+                what_is_not_written_as_a_whole_is_not_written,
+                old_entries_are_swept_a_few_at_a_time,
+            }
+            keeps! { $kind, outbox, crate::outbox:
+                errands_are_taken_up_when_they_are_due_oldest_first,
+                each_errand_is_one_takers_at_a_time,
+                an_errand_that_nobody_settles_is_due_again,
+                what_did_not_work_is_tried_again_until_there_is_no_hope,
+                what_is_dead_is_swept_after_a_month,
+            }
+            keeps! { $kind, revocations, crate::revocations:
+                revocations_are_read_in_their_order,
+                no_place_is_filled_afterwards,
+                a_great_many_are_revoked_in_one_step,
+                what_has_ended_is_swept_and_keeps_its_place,
+            }
+        }
+    };
+}
+
+keeps_promises_to_people!(Beside, beside);
+keeps_promises_to_people!(OwnFile, own_file);
+keeps_promises_to_people!(SharedPostgres, postgres);

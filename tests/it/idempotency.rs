@@ -362,7 +362,7 @@ async fn runs(room: &Arc<Idempotency>) -> Result<Answered<String>, IdempotencyEr
     };
     let once = Once::for_user("alice".parse().unwrap());
     let scope = once.scope("POST", "/a", &KEY.parse().unwrap());
-    room.once(scope, fingerprint("POST", "/a", "", b""), work).await
+    room.once(scope, fingerprint(&"k".parse().unwrap(), "POST", "/a", "", b""), work).await
 }
 
 #[tokio::test]
@@ -378,7 +378,8 @@ async fn what_was_begun_is_done_and_kept_for_whoever_went_away() {
         wait_for_it.await.unwrap();
         ((), Outcome::Answer(answer("done")))
     };
-    let mut asking = Box::pin(room.once(scope, fingerprint("POST", "/a", "", b""), work));
+    let mut asking =
+        Box::pin(room.once(scope, fingerprint(&"k".parse().unwrap(), "POST", "/a", "", b""), work));
     tokio::select! {
         _ = &mut asking => panic!("it waits"),
         begun = began => begun.unwrap(),
@@ -398,7 +399,9 @@ async fn work_that_panics_keeps_its_lease() {
     let once = Once::for_user("alice".parse().unwrap());
     let scope = once.scope("POST", "/a", &KEY.parse().unwrap());
     let work = |_| async { panic!("a defect") };
-    let defect = room.once::<(), _>(scope, fingerprint("POST", "/a", "", b""), work).await;
+    let defect = room
+        .once::<(), _>(scope, fingerprint(&"k".parse().unwrap(), "POST", "/a", "", b""), work)
+        .await;
     assert!(matches!(defect, Err(IdempotencyError::Defect(_))), "{defect:?}");
     assert!(matches!(runs(&room).await, Err(IdempotencyError::InProgress(LEASE))));
 }

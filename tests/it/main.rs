@@ -6,6 +6,9 @@
     reason = "the helpers of a test fail it like the test itself"
 )]
 
+mod accounts;
+mod api_keys;
+mod audit;
 mod bad_input;
 mod browser_private;
 mod browser_streams;
@@ -18,6 +21,7 @@ mod connections;
 mod cookies;
 mod cors;
 mod drain;
+mod errands;
 mod fan_out;
 mod fuzz_api;
 mod gallery;
@@ -32,6 +36,7 @@ mod limits_viewers;
 mod log_lines;
 mod negotiation;
 mod nodes;
+mod nodes_accounts;
 mod nodes_any_order;
 mod nodes_faults;
 mod openapi;
@@ -43,8 +48,10 @@ mod public_sessions;
 mod quickstart;
 mod reference;
 mod restart;
+mod roles;
 mod rooms;
 mod sessions;
+mod sign_ins;
 mod silence;
 mod smtp;
 mod snapshots;

@@ -285,3 +285,31 @@ async fn a_node_follows_changes_of_the_ring() {
     })
     .await;
 }
+
+/// An erasure that comes late meets the drawings of whoever has the name by then.
+#[tokio::test]
+async fn of_a_user_what_is_older_than_a_moment_is_deleted() {
+    let clock = still_clock();
+    let rooms = rooms(&clock).await;
+    let creates = async |id: String| {
+        let request = json!({ "template": LABEL, "args": { "value": 1 } });
+        let request: CreateSession = serde_json::from_value(request).unwrap();
+        let alice = Creator::User("alice".parse().unwrap());
+        rooms.sessions.create(alice, id.parse().unwrap(), request).await.unwrap();
+    };
+    for n in 0..101 {
+        creates(format!("old{n}")).await;
+    }
+    clock.advance(Duration::from_secs(1));
+    for n in 0..101 {
+        creates(format!("new{n}")).await;
+    }
+    let alice = "alice".parse().unwrap();
+    rooms.sessions.delete_all_of(&alice, clock.now()).await.unwrap();
+    let (left, _) = rooms.sessions.list(&alice, None, 300).await.unwrap();
+    assert_eq!(left.len(), 101);
+    assert!(left.iter().all(|one| one.id.as_str().starts_with("new")), "{left:?}");
+    rooms.sessions.delete_all_of(&alice, clock.now() + Duration::from_secs(1)).await.unwrap();
+    let (left, _) = rooms.sessions.list(&alice, None, 300).await.unwrap();
+    assert_eq!(left, []);
+}

@@ -11,7 +11,7 @@ use common::{jwt::SigningKey, path};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Actor, Door, Forger, LABEL, Process, easel};
+use tests::{Actor, Door, Forger, LABEL, Mailbox, Process, easel};
 
 /// The name that a request is given by its client: it goes into the log.
 const SAID_ALOUD: &str = "a-name-for-the-log";
@@ -122,6 +122,7 @@ impl Run {
         stranger.get("/stream/alice/diary").await.is(403);
         self.tickets_and_cookies(door, &owner).await;
         self.passwords(door).await;
+        self.account(door).await;
         self.forged(door).await;
         self.misplaced(door, owner.token()).await;
         owner.send(owner.request(Method::DELETE, &owner.session("chart"))).await.is(204);
@@ -175,6 +176,53 @@ impl Run {
                 if answer.status == 200 {
                     self.secrets.token(answer.json()["token"].as_str().unwrap());
                 }
+            }
+        }
+    }
+
+    /// Everything secret about an account, used well and badly, and pasted where it does not belong.
+    async fn account(&mut self, door: &Door) {
+        // Whoever comes a second time is another one.
+        let number = self.secrets.0.len();
+        let (user, email) = (format!("eve{number}"), format!("eve{number}@example.com"));
+        let password = format!("a password of eve {number}");
+        self.secrets.password(&password);
+        self.secrets.0.push(("an address".to_owned(), email.clone()));
+        door.registers(&user, &email, &password).await.is(202);
+        let mail = Mailbox::below(&email, self.directory.path().join("store").as_path());
+        let proof = mail.gets(1).await.token().to_owned();
+        self.secrets.0.push(("the token of a mail".to_owned(), proof.clone()));
+        for status in [200, 400] {
+            door.asks(path::VERIFY_EMAIL, &json!({ "token": proof })).await.is(status);
+        }
+        door.logs_in(&email, "not the password of eve").await.is(401);
+        let signed_in = door.logs_in(&email, &password).await.is(200).json();
+        let access = signed_in["access_token"].as_str().unwrap();
+        let refresh = signed_in["refresh_token"].as_str().unwrap();
+        self.secrets.token(access);
+        self.secrets.0.push(("a refresh token".to_owned(), refresh.to_owned()));
+        let next = door.refreshes(refresh).await.is(200).json();
+        for name in ["access_token", "refresh_token"] {
+            self.secrets.token(next[name].as_str().unwrap());
+        }
+        let eve = door.bearer(&user, access);
+        let keys = path::api_keys(&user.parse().unwrap());
+        let body = json!({ "name": "a program", "scopes": ["sessions"] });
+        let key = eve.asks(Method::POST, &keys, &body).await.is(201).json();
+        let key = key["key"].as_str().unwrap().to_owned();
+        self.secrets.0.push(("an API key".to_owned(), key.clone()));
+        let program = door.bearer(&user, &key);
+        program.get(&program.list()).await.is(200);
+        for secret in [key.as_str(), refresh, &proof, &email] {
+            for path in [
+                format!("{keys}/{secret}"),
+                format!("/api/auth/sign-ins/{secret}"),
+                format!("/api/users/{secret}"),
+                format!("/api/audit?actor={secret}"),
+                format!("/verify-email?token={secret}"),
+            ] {
+                eve.send(eve.request(Method::DELETE, &path)).await;
+                eve.get(&path).await;
             }
         }
     }

@@ -120,6 +120,11 @@ fn only_the_render_room_knows_the_template_engine() {
 }
 
 #[test]
+fn only_the_mail_room_knows_the_mail_library() {
+    only_in(&["lettre"], &["crates/backend/src/mail"]);
+}
+
+#[test]
 fn only_common_jwt_knows_the_token_library() {
     only_in(&["jsonwebtoken"], &["crates/common/src/jwt"]);
 }
@@ -150,6 +155,7 @@ fn no_test_sleeps() {
 
 /// Which rooms of the server each room may use, itself aside.
 const ROOMS: &[(&str, &[&str])] = &[
+    ("account", &["clock", "config", "mail", "metrics", "outbox", "store", "token", "webhook"]),
     ("clock", &[]),
     ("bus", &["encode", "lifecycle", "store"]),
     ("config", &["limit", "mail", "render", "store", "webhook"]),

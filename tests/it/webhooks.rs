@@ -1,6 +1,6 @@
 //! Others are told of events, and can tell that it was us.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use backend::{
@@ -11,7 +11,7 @@ use backend::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
-use tests::{Delivery, Receiver, Setup, still_clock, wait};
+use tests::{Delivery, Receiver, Setup, still_clock, wait, workspace};
 
 const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -126,5 +126,89 @@ async fn a_receiver_that_is_not_configured_any_more_is_given_up() {
         let webhooks = Webhooks::new(settings, Arc::new(clock.clone())).unwrap();
         let told = webhooks.run(&errand).await;
         assert!(matches!(told, Err(Failure::Never(_))), "{told:?}");
+    }
+}
+
+/// What stands in a fenced block of the documentation that begins like this.
+fn documented(fence: &str) -> String {
+    let text = fs::read_to_string(workspace().join("docs/webhooks.md")).unwrap();
+    let (_, rest) = text.split_once(&format!("\n```{fence}")).unwrap();
+    rest.split_once("\n```").unwrap().0.to_owned()
+}
+
+/// The same delivery as headers and body, for the examples of the documentation.
+struct Sent<'a> {
+    name: &'a str,
+    time: &'a str,
+    signature: &'a str,
+    body: &'a str,
+}
+
+impl Sent<'_> {
+    fn python_says(&self, now: i64) -> String {
+        let program = format!(
+            "{}\nimport sys\nsecret, name, moment, signature, body = sys.argv[1:]\n\
+             headers = {{'webhook-id': name, 'webhook-timestamp': moment, \
+             'webhook-signature': signature}}\n\
+             print(is_genuine(secret, headers, body.encode(), {now}))",
+            documented("python\n")
+        );
+        let Self { name, time, signature, body } = self;
+        let secret = format!("whsec_{SECRET}");
+        let mut python = Command::new("python3");
+        says(python.args(["-c", &program, &secret, name, time, signature, body]))
+    }
+
+    fn shell_says(&self, folder: &Path) -> String {
+        fs::write(folder.join("body.json"), self.body).unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &documented("sh\n")]).current_dir(folder);
+        shell.env("SECRET", format!("whsec_{SECRET}"));
+        let Self { name, time, signature, .. } = self;
+        says(shell.env("ID", name).env("TIMESTAMP", time).env("SIGNATURE", signature))
+    }
+}
+
+fn says(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.is_empty(), "{errors}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn the_examples_of_the_documentation_tell_what_is_genuine() {
+    let (clock, receiver) = (still_clock(), Receiver::start().await);
+    let settings = settings(&receiver.url());
+    let errand = errand(&settings, &clock);
+    let webhooks = Webhooks::new(Some(settings), Arc::new(clock)).unwrap();
+    webhooks.run(&errand).await.unwrap();
+    let deliveries = receiver.receives(1).await;
+    let sent = Sent {
+        name: deliveries[0].header("webhook-id"),
+        time: deliveries[0].header("webhook-timestamp"),
+        signature: deliveries[0].header("webhook-signature"),
+        body: &deliveries[0].body,
+    };
+    let printed = documented("\nPOST");
+    let (head, body) = printed.split_once("\n\n").unwrap();
+    let header = |name: &str| {
+        head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap()
+    };
+    let example = Sent {
+        name: header("webhook-id"),
+        time: header("webhook-timestamp"),
+        signature: header("webhook-signature"),
+        body,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for genuine in [&sent, &example] {
+        assert_eq!(genuine.python_says(2_000_000_300), "True");
+        assert_eq!(genuine.python_says(2_000_000_301), "False", "too old");
+        assert_eq!(genuine.shell_says(folder.path()), "genuine");
+        let other = genuine.body.replace("alice", "mallory");
+        let forged = Sent { body: &other, ..*genuine };
+        assert_eq!(forged.python_says(2_000_000_000), "False");
+        assert_eq!(forged.shell_says(folder.path()), "forged");
     }
 }

@@ -190,11 +190,19 @@ impl Document {
             Some(body) if answer.method != Method::HEAD && !content["schema"].is_null() => body,
             _ => return Ok(()),
         };
-        let value = match essence.ends_with("json") {
-            true => serde_json::from_slice(body).map_err(|error| error.to_string())?,
-            false => json!(std::str::from_utf8(body).map_err(|error| error.to_string())?),
-        };
-        self.fits(&value, &format!("{at}/content/{}/schema", escape(essence)))
+        let schema = format!("{at}/content/{}/schema", escape(essence));
+        let read = |text: &[u8]| serde_json::from_slice(text).map_err(|error| error.to_string());
+        match essence {
+            "application/x-ndjson" => {
+                let mut lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+                lines.try_for_each(|line| self.fits(&read(line)?, &schema))
+            }
+            _ if essence.ends_with("json") => self.fits(&read(body)?, &schema),
+            _ => {
+                let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+                self.fits(&json!(text), &schema)
+            }
+        }
     }
 
     /// Whether a value fits the schema at a pointer of the document.

@@ -13,6 +13,8 @@ mod browser;
 pub mod document;
 mod door;
 mod forger;
+mod mailbox;
+mod member;
 mod node;
 mod picture;
 mod postgres;
@@ -35,6 +37,8 @@ pub use self::{
     document::Document,
     door::Door,
     forger::Forger,
+    mailbox::{Mail, Mailbox},
+    member::{Member, PASSWORD},
     node::{Node, Setup},
     picture::Picture,
     postgres::Postgres,

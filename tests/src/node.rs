@@ -65,6 +65,9 @@ impl Setup {
             ("EASEL_LISTEN", "127.0.0.1:0"),
             ("EASEL_OPS_LISTEN", "127.0.0.1:0"),
             ("EASEL_DATA_DIR", data),
+            // Stories are not about how long it takes to guess a password.
+            ("EASEL_PASSWORD_MEMORY_BYTES", "8388608"),
+            ("EASEL_PASSWORD_PASSES", "1"),
         ];
         let fixed = fixed.into_iter().map(|(name, value)| (name.into(), value.into()));
         let chosen = self.settings.iter().map(|(name, value)| (name.into(), value.into()));
@@ -77,14 +80,14 @@ impl Setup {
     /// # Panics
     /// When it does not start.
     pub async fn start(self) -> Node {
-        let config = self.config();
+        let mut config = self.config();
         if let Some(key) = &self.key {
             let store = Stores::open(&config).await.expect("a store");
             let tokens = server::open_tokens(&config, &store, self.clock.clone()).await;
             tokens.expect("a keyring").keyring().import(key).await.expect("a keyring with the key");
             store.close().await;
         }
-        let listeners = Listeners::bind(&config).await.expect("free ports");
+        let listeners = Listeners::bind(&mut config).await.expect("free ports");
         let public = listeners.public.local_addr().expect("an address");
         let ops = listeners.ops.local_addr().expect("an address");
         // No patience here: the first call may have to build the program that draws.
@@ -125,6 +128,11 @@ impl Node {
     /// Starts a node whose time only moves when `clock` is moved.
     pub async fn start_by(clock: &ManualClock) -> Self {
         Setup::default().clock(clock).start().await
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> &std::path::Path {
+        self.setup.data.path()
     }
 
     /// Asks the node to stop, as SIGTERM does, and does not wait for it.

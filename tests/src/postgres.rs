@@ -2,12 +2,12 @@
 //! as the user whom Debian's package made for it.
 
 use std::{
-    fs,
+    env, fs,
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
-    process::{Child, Command, Output},
+    process::{self, Child, Command, Output},
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -25,6 +25,10 @@ const SYSTEM_USER: &str = "postgres";
 /// The superuser of the servers here.
 const USER: &str = "easel";
 
+/// What the names of the directories begin with that servers are in; the number of the process
+/// follows that started them.
+const DIRECTORY: &str = "easel-postgres-";
+
 /// A PostgreSQL server of one's own. Dropping it ends it.
 #[derive(Debug)]
 pub struct Postgres {
@@ -40,7 +44,10 @@ impl Postgres {
     /// # Panics
     /// When it does not start.
     pub async fn start() -> Self {
-        let data = tempfile::tempdir().expect("a directory for the data");
+        forget_the_dead();
+        let prefix = format!("{DIRECTORY}{}-", process::id());
+        let data = tempfile::Builder::new().prefix(&prefix).tempdir();
+        let data = data.expect("a directory for the data");
         if is_root() {
             let (user, group) = (id("-u"), id("-g"));
             chown(data.path(), Some(user), Some(group)).expect("a directory to give away");
@@ -56,22 +63,21 @@ impl Postgres {
             .output();
         succeeded("initdb", &made.expect("initdb starts"));
         let port = Port::free();
-        let number = port.number();
-        let mut command = confined(&program("postgres"));
-        command.args(["-D", files, "-p", &number, "-k", "", "-c", "listen_addresses=127.0.0.1"]);
-        // What survives the end of the machine is not tested here.
-        command.args(["-c", "fsync=off", "-c", "max_connections=400"]);
-        let child = Mutex::new(server::run(&data, command));
+        let child = Mutex::new(run(&data, &port));
         let postgres = Self { port, data, child, databases: AtomicU32::new(0) };
+        postgres.answers().await;
+        postgres
+    }
+
+    async fn answers(&self) {
         wait::until("a PostgreSQL server", async || {
-            if !postgres.runs() {
-                let log = fs::read_to_string(postgres.data.path().join(server::LOG));
+            if !self.runs() {
+                let log = fs::read_to_string(self.data.path().join(server::LOG));
                 panic!("PostgreSQL does not start: {}", log.unwrap_or_default());
             }
-            postgres.says("select 1").then_some(())
+            self.says("select 1").then_some(())
         })
         .await;
-        postgres
     }
 
     /// An empty database.
@@ -84,6 +90,61 @@ impl Postgres {
         format!("postgres://{USER}@{}/{name}", self.port.address)
     }
 
+    /// Stops it in the middle of what it does: connections stay open, and nothing answers.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on after [`pause`](Self::pause).
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// Ends it as a power cut would, and starts it again where it was, with what it had.
+    ///
+    /// # Panics
+    /// When it does not end, or does not start.
+    pub async fn restarts(&self) {
+        self.child().kill().expect("a child");
+        wait::until("the end of PostgreSQL", async || (!self.runs()).then_some(())).await;
+        // Its processes notice that it is gone, and the next one waits for them.
+        *self.child() = wait::until("a PostgreSQL server", async || {
+            let mut child = run(&self.data, &self.port);
+            let answers = wait::until("an answer, or an end", async || {
+                match child.try_wait().expect("a child") {
+                    Some(_) => Some(false),
+                    None => self.says("select 1").then_some(true),
+                }
+            });
+            answers.await.then_some(child)
+        })
+        .await;
+    }
+
+    /// Each connection has a process of its own.
+    fn signal(&self, name: &str) {
+        assert!(self.runs(), "no process to send {name} to");
+        let all = "kill -s \"$0\" \"$1\" $(cat \"/proc/$1/task/$1/children\")";
+        let pid = self.child().id().to_string();
+        let sent = Command::new("sh").args(["-c", all, name, &pid]).status();
+        assert!(sent.expect("a shell").success(), "cannot send {name} to {pid}");
+    }
+
+    /// Takes away a database that nobody needs any more, whoever is still connected to it.
+    ///
+    /// # Panics
+    /// When it cannot be taken away.
+    pub fn drops(&self, url: &str) {
+        let name = url.rsplit('/').next().unwrap_or_default();
+        assert!(self.says(&format!("drop database {name} with (force)")), "cannot drop {name}");
+    }
+
     fn says(&self, statement: &str) -> bool {
         let url = format!("postgres://{USER}@{}/postgres", self.port.address);
         let said = Command::new(program("psql")).args([&url, "-qc", statement]).output();
@@ -91,16 +152,49 @@ impl Postgres {
     }
 
     fn runs(&self) -> bool {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        child.try_wait().expect("a child").is_none()
+        self.child().try_wait().expect("a child").is_none()
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = self.child();
         drop((child.kill(), child.wait()));
     }
+}
+
+/// Removes what servers have left whose process ended without a word to them, as one does whose
+/// tests share a server.
+fn forget_the_dead() {
+    let processes = Path::new("/proc");
+    if !processes.join("self").exists() {
+        return;
+    }
+    for found in fs::read_dir(env::temp_dir()).into_iter().flatten().flatten() {
+        let name = found.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(DIRECTORY));
+        let Some((process, _)) = rest.and_then(|rest| rest.split_once('-')) else { continue };
+        if !processes.join(process).exists() {
+            // Another one may be faster.
+            drop(fs::remove_dir_all(found.path()));
+        }
+    }
+}
+
+/// Runs a server over what is in a directory.
+fn run(data: &TempDir, port: &Port) -> Child {
+    let files = data.path().join("data");
+    let files = files.to_str().expect("a path in UTF-8");
+    let number = port.number();
+    let mut command = confined(&program("postgres"));
+    command.args(["-D", files, "-p", &number, "-k", "", "-c", "listen_addresses=127.0.0.1"]);
+    // What survives the end of the machine is not tested here.
+    command.args(["-c", "fsync=off", "-c", "max_connections=400", "-c", "max_wal_size=64MB"]);
+    server::run(data, command)
 }
 
 /// A program of PostgreSQL, of the newest version that is here: Debian does not put the server's

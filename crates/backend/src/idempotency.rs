@@ -143,11 +143,19 @@ impl Once {
     }
 }
 
-/// What a request asks for: the order of its query's pairs decides nothing.
-pub fn fingerprint(method: &str, path: &str, query: &str, body: &[u8]) -> Fingerprint {
+/// What a request asks for: the order of its query's pairs decides nothing. The key, which is
+/// stored nowhere, is part of it: nobody who reads the store can try what a body has been, and
+/// there may be a password in it.
+pub fn fingerprint(
+    key: &IdempotencyKey,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &[u8],
+) -> Fingerprint {
     let mut pairs: Vec<_> = query.split('&').filter(|pair| !pair.is_empty()).collect();
     pairs.sort_unstable();
-    let head = [method, path].into_iter().chain(pairs).map(str::as_bytes);
+    let head = [key.0.as_str(), method, path].into_iter().chain(pairs).map(str::as_bytes);
     Fingerprint(digest(head.chain([body])))
 }
 
@@ -371,17 +379,18 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_of_all_that_is_asked_for() {
-        let one = fingerprint("POST", "/a", "x=1&y=2", b"{}");
-        assert_eq!(fingerprint("POST", "/a", "y=2&x=1", b"{}"), one);
+        let key: IdempotencyKey = "k".parse().unwrap();
+        let one = fingerprint(&key, "POST", "/a", "x=1&y=2", b"{}");
+        assert_eq!(fingerprint(&key, "POST", "/a", "y=2&x=1", b"{}"), one);
         for other in [
-            fingerprint("PUT", "/a", "x=1&y=2", b"{}"),
-            fingerprint("POST", "/b", "x=1&y=2", b"{}"),
-            fingerprint("POST", "/a", "x=1&y=3", b"{}"),
-            fingerprint("POST", "/a", "x=1", b"{}"),
-            fingerprint("POST", "/a", "x=1&y=2&y=2", b"{}"),
-            fingerprint("POST", "/a", "x=1&y=2", b"{ }"),
-            fingerprint("POST", "/a", "x=1&y=2{}", b""),
-            fingerprint("POST", "/ax=1", "y=2", b"{}"),
+            fingerprint(&key, "PUT", "/a", "x=1&y=2", b"{}"),
+            fingerprint(&key, "POST", "/b", "x=1&y=2", b"{}"),
+            fingerprint(&key, "POST", "/a", "x=1&y=3", b"{}"),
+            fingerprint(&key, "POST", "/a", "x=1", b"{}"),
+            fingerprint(&key, "POST", "/a", "x=1&y=2&y=2", b"{}"),
+            fingerprint(&key, "POST", "/a", "x=1&y=2", b"{ }"),
+            fingerprint(&key, "POST", "/a", "x=1&y=2{}", b""),
+            fingerprint(&key, "POST", "/ax=1", "y=2", b"{}"),
         ] {
             assert_ne!(other, one);
         }

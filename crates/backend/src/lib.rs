@@ -1,6 +1,7 @@
 //! The Easel server: a program PUTs a few values, and every viewer of that drawing sees the
 //! picture change at once. ARCHITECTURE.md has the map of the rooms and what each may use.
 
+pub mod account;
 pub mod bus;
 pub mod cli;
 pub mod clock;

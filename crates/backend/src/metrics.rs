@@ -87,6 +87,28 @@ struct LimitLabels {
     limit: &'static str,
 }
 
+/// What became of a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum RefreshOutcome {
+    /// It was replaced by the next one.
+    Rotated,
+    /// It was replaced just before, and led to the same next one.
+    Repeated,
+    /// It was none of ours, or its sign-in had ended.
+    Invalid,
+    /// Its sign-in was over.
+    Expired,
+    /// It was replaced some time ago, and its sign-in ended.
+    ReusedRecent,
+    /// It was replaced long ago, and its sign-in ended.
+    ReusedStale,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefreshLabels {
+    outcome: RefreshOutcome,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ErrandLabels {
     kind: &'static str,
@@ -109,6 +131,8 @@ pub struct Metrics {
     compressions: Family<CompressionLabels, Counter>,
     viewers: Gauge,
     refusals: Family<LimitLabels, Counter>,
+    refreshes: Family<RefreshLabels, Counter>,
+    password_hashes: Counter,
     errands: Family<ErrandLabels, Gauge>,
     errand_attempts: Family<AttemptLabels, Counter>,
 }
@@ -147,6 +171,18 @@ impl Default for Metrics {
         registry.register("viewers", "Viewers connected to this node now", viewers.clone());
         let refusals = Family::<LimitLabels, Counter>::default();
         registry.register("refusals", "Requests refused, by limit", refusals.clone());
+        let password_hashes = Counter::default();
+        registry.register(
+            "password_hashes",
+            "Passwords hashed, to keep them or to compare them",
+            password_hashes.clone(),
+        );
+        let refreshes = Family::<RefreshLabels, Counter>::default();
+        registry.register(
+            "refreshes",
+            "Refresh tokens presented, by what became of them",
+            refreshes.clone(),
+        );
         let errands = Family::<ErrandLabels, Gauge>::default();
         registry.register(
             "errands",
@@ -168,6 +204,8 @@ impl Default for Metrics {
             compressions,
             viewers,
             refusals,
+            refreshes,
+            password_hashes,
             errands,
             errand_attempts,
         }
@@ -213,6 +251,16 @@ impl Metrics {
     /// A request was refused by this limit.
     pub fn refused(&self, limit: &'static str) {
         self.refusals.get_or_create(&LimitLabels { limit }).inc();
+    }
+
+    /// A password was hashed.
+    pub fn password_hashed(&self) {
+        self.password_hashes.inc();
+    }
+
+    /// A refresh token was presented.
+    pub fn refreshed(&self, outcome: RefreshOutcome) {
+        self.refreshes.get_or_create(&RefreshLabels { outcome }).inc();
     }
 
     /// An attempt at an errand of this kind has ended.

@@ -15,8 +15,10 @@ use zeroize::Zeroizing;
 
 use super::{Failure, Settings, print};
 use crate::{
-    clock::SystemClock,
+    account::keyring_changed,
+    clock::{Clock, SystemClock},
     server::Stores,
+    store::AuditStore,
     token::{KeyState, KeySummary, Keyring, KeyringError, Promotion, rfc3339},
 };
 
@@ -82,10 +84,18 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
         // Read before the store is opened, so that a broken file leaves no trace.
         Command::Import { file, settings } => (settings, Verb::Import(read(&file)?)),
     };
-    let (keyring, store) = open(&settings).await?;
+    let (keyring, stores) = open(&settings).await?;
+    let what = verb.name();
     let said = verb.run(&keyring).await;
-    store.close().await;
-    print(said?.trim_end())
+    let told = match (&said, what, &stores.database) {
+        (Ok(_), Some(what), Some(database)) => {
+            database.write(&keyring_changed(&what), SystemClock.now()).await
+        }
+        _ => Ok(()),
+    };
+    stores.close().await;
+    print(said?.trim_end())?;
+    Ok(told?)
 }
 
 /// What to do with the keyring.
@@ -100,6 +110,19 @@ enum Verb {
 }
 
 impl Verb {
+    /// What the audit log says of it, if it changes something.
+    fn name(&self) -> Option<String> {
+        Some(match self {
+            Self::List { .. } => return None,
+            Self::Create => "create".to_owned(),
+            Self::Promote { kid, .. } => format!("promote {kid}"),
+            Self::Retire(kid) => format!("retire {kid}"),
+            Self::Revoke(kid) => format!("revoke {kid}"),
+            Self::Rollback => "rollback".to_owned(),
+            Self::Import(key) => format!("import {}", key.public().kid),
+        })
+    }
+
     /// Does it, and says what came of it.
     async fn run(self, keyring: &Keyring) -> Result<String, KeyringError> {
         Ok(match self {

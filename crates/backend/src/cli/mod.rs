@@ -2,9 +2,11 @@
 //! said about them; the exit code is 0, 1 for a failure, 2 for a command or configuration
 //! that makes no sense.
 
+mod account;
 mod bench;
 mod client;
 mod keys;
+mod outbox;
 mod template;
 
 use std::{fmt::Display, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -13,11 +15,13 @@ use clap::{Args, Parser, Subcommand};
 use common::UserId;
 
 use crate::{
+    account::minted,
     clock::{Clock, SystemClock},
     config::{self, Config, ConfigError, Effective, Flags, Raw},
     lifecycle::StopSignals,
     render::{self, WorkerProgram},
     server::{self, Listeners, Server, Stores},
+    store::AuditStore,
     telemetry,
 };
 
@@ -65,6 +69,18 @@ enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
+    /// Look after accounts
+    Account {
+        #[command(subcommand)]
+        command: account::Command,
+    },
+    /// Look after what was given up, such as mail that nobody takes
+    Outbox {
+        #[command(subcommand)]
+        command: outbox::Command,
+    },
+    /// Bring the tables of accounts up to date, and say what was done
+    Migrate(Settings),
     /// Change a session from a shell or a cron job; the token comes from EASEL_TOKEN
     Push(client::Push),
     /// Follow a session in the terminal: revision, size, delay
@@ -155,12 +171,24 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let store = Stores::open(&config).await?;
             let tokens = server::open_tokens(&config, &store, clock).await?;
-            let issued =
-                tokens.issue(user, ttl).map_err(|error| Failure::Usage(error.to_string()))?;
+            let issued = tokens
+                .issue(user.clone(), ttl)
+                .map_err(|error| Failure::Usage(error.to_string()))?;
+            let told = match &store.database {
+                Some(database) => database.write(&minted(&user), SystemClock.now()).await,
+                None => Ok(()),
+            };
             store.close().await;
+            told?;
             print(&issued.token)
         }
         Command::Keys { command } => keys::run(command).await,
+        Command::Account { command } => account::run(command).await,
+        Command::Outbox { command } => outbox::run(command).await,
+        Command::Migrate(settings) => {
+            let (_, config) = settings.load()?;
+            print(&server::migrate(&config).await?)
+        }
         Command::Push(push) => client::push(push).await,
         Command::Watch(watch) => client::watch(watch).await,
         Command::Bench(bench) => bench::run(*bench).await,
@@ -177,10 +205,10 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(mut config: Config) -> Result<(), Failure> {
     telemetry::start(&config);
     let mut signals = StopSignals::install()?;
-    let listeners = Listeners::bind(&config).await?;
+    let listeners = Listeners::bind(&mut config).await?;
     let server = Server::new(config, Arc::new(SystemClock), &WorkerProgram::this()?).await?;
     let (stop_now, cut_now) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
     let signalled = async {

@@ -1,5 +1,7 @@
 //! Who is told what: what the settings of mail and webhooks mean.
 
+use std::net::SocketAddr;
+
 use super::{ConfigError, Raw, Source, bad, lifetime};
 use crate::{
     mail::{MailSettings, Sender, SmtpUrl},
@@ -15,8 +17,15 @@ fn missing<T>(raw: &Raw, key: &'static str, fix: &str) -> Result<T, ConfigError>
     Err(bad(key, value, source, fix.to_owned()))
 }
 
-pub(super) fn mail(raw: &Raw) -> Result<MailSettings, ConfigError> {
+pub(super) fn mail(raw: &Raw, listen: SocketAddr) -> Result<MailSettings, ConfigError> {
     let smtp = raw.optional("smtp-url", str::parse::<SmtpUrl>)?;
+    // Whoever reads mail on this machine can follow a link to it.
+    let is_for_others = smtp.is_some() && !listen.ip().is_loopback();
+    if is_for_others && raw.get("public-url").is_none_or(|(url, _)| url.is_empty()) {
+        let fix = "mail is sent by smtp-url, and its links have to lead here: say how the outside \
+                   reaches this server, such as https://easel.example";
+        return missing(raw, "public-url", fix);
+    }
     let from = raw.optional("mail-from", str::parse::<Sender>)?;
     let from = match (from, &smtp) {
         (Some(from), _) => from,

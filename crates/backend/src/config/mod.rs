@@ -1,6 +1,7 @@
 //! What the settings mean: [`Raw`] strings become a [`Config`], checked once, so that the
 //! rest of the program never sees a setting as text.
 
+mod accounts;
 mod keys;
 mod limits;
 mod mail;
@@ -12,14 +13,15 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use common::{api::Minting, jwt::Expected};
 use url::Url;
 
+pub use self::accounts::{AccountSettings, PasswordSettings};
 pub use self::keys::{KeySettings, KeyWindows, MasterKey};
 pub use self::raw::{ConfigError, Flags, Raw, Source};
-pub use self::settings::{SETTINGS, Setting};
+pub use self::settings::{Setting, settings};
 use crate::{
     limit::LimitSettings,
     mail::MailSettings,
     render::{RenderLimits, SnapshotLimits},
-    store::{Prefix, Quotas, RedisUrl},
+    store::{DatabaseUrl, Prefix, Quotas, RedisUrl},
     webhook::WebhookSettings,
 };
 
@@ -65,6 +67,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What nodes share, if they share something.
     pub redis: Option<RedisSettings>,
+    /// Where accounts are kept, if not with the sessions of an embedded store.
+    pub database: Option<DatabaseUrl>,
+    /// Accounts and sign-ins.
+    pub accounts: AccountSettings,
     /// Who gets tokens.
     pub minting: Minting,
     /// Whether sessions without an owner exist.
@@ -120,6 +126,7 @@ impl Config {
         let listen: SocketAddr =
             raw.parse("listen", "must be ADDRESS:PORT, such as 127.0.0.1:3000")?;
         let token_lifetimes = raw.lifetimes("token-ttl", "token-max-ttl")?;
+        let keys = KeySettings::new(raw, token_lifetimes)?;
         let config = Self {
             listen,
             ops_listen: raw.parse("ops-listen", "must be ADDRESS:PORT, such as 127.0.0.1:3001")?,
@@ -127,6 +134,7 @@ impl Config {
             cors_origins: raw.optional("cors-origins", origins)?.unwrap_or_default(),
             data_dir: raw.parse("data-dir", "must be a path")?,
             redis: redis(raw)?,
+            database: accounts::database(raw)?,
             minting: minting(raw, listen)?,
             public_sessions: raw.with("public-sessions", switch)?,
             session_lifetimes: raw.lifetimes("session-ttl", "session-max-ttl")?,
@@ -136,8 +144,9 @@ impl Config {
                 issuer: raw.with("token-issuer", not_empty)?,
                 audience: raw.with("token-audience", not_empty)?,
             },
-            keys: KeySettings::new(raw, token_lifetimes)?,
-            mail: mail::mail(raw)?,
+            accounts: AccountSettings::new(raw, keys.windows.overlap)?,
+            keys,
+            mail: mail::mail(raw, listen)?,
             webhooks: mail::webhooks(raw)?,
             heartbeat: raw.with("heartbeat", heartbeat)?,
             stream_compression: raw.with("stream-compression", switch)?,
@@ -174,6 +183,22 @@ impl Config {
     /// Whether the outside reaches this server over TLS.
     pub fn is_public_over_tls(&self) -> bool {
         self.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// The longest life of any token that is minted here.
+    pub fn longest_token(&self) -> Duration {
+        self.token_lifetimes.max.max(self.accounts.access)
+    }
+
+    /// Whether people can have accounts: nodes that share sessions and no database have nowhere to
+    /// keep them.
+    pub fn has_accounts(&self) -> bool {
+        self.redis.is_none() || self.database.is_some()
+    }
+
+    /// The start of every link to this server.
+    pub fn link_base(&self) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
     }
 
     /// The database file of the embedded store.
@@ -430,7 +455,7 @@ pub struct Effective<'a> {
 
 impl fmt::Display for Effective<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for setting in SETTINGS {
+        for setting in settings() {
             let (value, source) = match (setting.key, self.raw.get(setting.key)) {
                 ("minting", None) => {
                     let minting = match self.config.minting {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 use clap::{Arg, ArgMatches, Command, Error, error::ErrorKind};
 use zeroize::Zeroizing;
 
-use super::{SETTINGS, Setting};
+use super::{Setting, settings};
 
 /// Variables that begin with `EASEL_` and are no settings of the server: the clients' own.
 const OTHER_VARIABLES: &[&str] = &["EASEL_CONFIG", "EASEL_TOKEN", "EASEL_SERVER"];
@@ -93,7 +93,7 @@ impl clap::FromArgMatches for Flags {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-        for setting in SETTINGS {
+        for setting in settings() {
             if setting.secret && matches.contains_id(setting.key) {
                 return Err(secret_flag(setting.key));
             }
@@ -109,7 +109,7 @@ impl clap::FromArgMatches for Flags {
 
 impl clap::Args for Flags {
     fn augment_args(command: Command) -> Command {
-        SETTINGS.iter().fold(command, |command, setting| {
+        settings().fold(command, |command, setting| {
             let mut help = setting.help.to_owned();
             if !setting.default.is_empty() {
                 help.push_str(&format!(" [default: {}]", setting.default));
@@ -155,8 +155,7 @@ impl Raw {
         file: Option<&Path>,
     ) -> Result<Self, ConfigError> {
         let mut raw = Self(
-            SETTINGS
-                .iter()
+            settings()
                 .filter(|setting| !setting.default.is_empty())
                 .map(|setting| (setting.key, (setting.default.to_owned().into(), Source::Default)))
                 .collect(),
@@ -239,9 +238,12 @@ fn is_injected(rest: &str) -> bool {
 
 fn known(key: &str, from: &str) -> Result<&'static Setting, ConfigError> {
     Setting::of(key).ok_or_else(|| {
+        let letters =
+            |key: &'_ str| key.bytes().filter(u8::is_ascii_alphanumeric).collect::<Vec<_>>();
+        let said = letters(key);
         let shared =
-            |other: &str| key.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-        let similar = SETTINGS.iter().map(|setting| setting.key).max_by_key(|other| shared(other));
+            |other: &str| said.iter().zip(letters(other)).take_while(|(a, b)| *a == b).count();
+        let similar = settings().map(|setting| setting.key).max_by_key(|other| shared(other));
         ConfigError::UnknownKey {
             key: key.to_owned(),
             from: from.to_owned(),

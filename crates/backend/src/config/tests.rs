@@ -128,7 +128,16 @@ fn windows_that_contradict_each_other_stop_the_start_and_name_both_keys() {
     }
     for args in [
         &["--key-publish-delay", "5m"][..],
-        &["--key-overlap", "90s", "--token-max-ttl", "60", "--token-ttl", "60"],
+        &[
+            "--key-overlap",
+            "90s",
+            "--token-max-ttl",
+            "60",
+            "--token-ttl",
+            "60",
+            "--access-ttl",
+            "60",
+        ],
         &["--key-rotation", "15m"],
     ] {
         assert!(config(args).is_ok(), "{args:?}");

@@ -55,7 +55,7 @@ impl Audience {
         };
         match path {
             path::JWKS | path::JWKS_ALIAS | path::OPENAPI => Self::All,
-            path::COOKIE => Self::NamedWithCookies,
+            path::COOKIE | path::LOGIN | path::REFRESH | path::LOGOUT => Self::NamedWithCookies,
             _ if below(path::TEMPLATES) => Self::All,
             _ if below("/api") => Self::Named,
             _ if below("/stream") => Self::Streams,

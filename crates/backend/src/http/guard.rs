@@ -50,8 +50,19 @@ const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000
 /// longer, and someone will paste one into a URL.
 const MAX_SHOWN: usize = 64;
 
+/// The W3C trace id of a request, for what is written about it.
+#[derive(Debug, Clone)]
+pub(super) struct TraceId(pub(super) String);
+
+/// As long as the token of a mail, or a ticket.
+const MAIL_TOKEN: usize = 43;
+
 /// Names the request in the log and in the answer, and completes problems.
-pub(super) async fn introduce(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn introduce(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let request_id = request_id(given);
@@ -67,6 +78,7 @@ pub(super) async fn introduce(State(app): State<App>, request: Request, next: Ne
         trace_id,
         client = %client(&request, &app.limits),
     );
+    request.extensions_mut().insert(TraceId(trace_id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
@@ -92,7 +104,15 @@ pub(super) async fn introduce(State(app): State<App>, request: Request, next: Ne
 /// A path as the log shows it: names, and nothing that could be a secret. The query, where
 /// tickets are, is no part of it.
 fn shown(path: &str) -> String {
-    let piece = |piece: &str| if piece.len() > MAX_SHOWN { "…" } else { piece }.to_owned();
+    let is_hidden = |piece: &str| {
+        // Someone will paste an API key, a refresh token, the token of a mail, or an address.
+        piece.len() > MAX_SHOWN
+            || piece.len() == MAIL_TOKEN
+            || piece.contains("ek_")
+            || piece.contains("rt_")
+            || piece.contains(['@', '%'])
+    };
+    let piece = |piece: &str| if is_hidden(piece) { "…" } else { piece }.to_owned();
     path.split('/').map(piece).collect::<Vec<_>>().join("/")
 }
 
@@ -128,6 +148,11 @@ mod tests {
         assert_eq!(shown("/"), "/");
         let token = format!("/api/{}/x", "a".repeat(65));
         assert_eq!(shown(&token), "/api/…/x");
+        for secret in
+            ["ek_AAAA", "rt_AAAA", "alice@example.com", "alice%40example.com", &"A".repeat(43)]
+        {
+            assert_eq!(shown(&format!("/api/{secret}/x")), "/api/…/x", "{secret}");
+        }
     }
 
     #[test]

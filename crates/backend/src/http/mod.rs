@@ -3,6 +3,9 @@
 //! Handlers extract, call a room, and answer. What a handler may do is in its signature:
 //! one without a right among its extractors is public.
 
+mod accounts;
+mod api_keys;
+mod audit;
 mod coding;
 mod cookies;
 mod cors;
@@ -16,9 +19,11 @@ mod ops;
 mod pages;
 mod sessions;
 mod shares;
+mod sign_ins;
 mod streams;
 mod tickets;
 mod tokens;
+mod users;
 
 pub(crate) use self::docs::{Reference, ReferenceError};
 
@@ -31,8 +36,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    config::Config, hub::Hub, idempotency::Idempotency, limit::Limits, metrics::Metrics,
-    session::Sessions, ticket::Tickets, token::Tokens,
+    account::Accounts, config::Config, hub::Hub, idempotency::Idempotency, limit::Limits,
+    metrics::Metrics, session::Sessions, ticket::Tickets, token::Tokens,
 };
 
 /// What the handlers are given; each takes the part it needs.
@@ -42,6 +47,8 @@ pub struct App {
     pub sessions: Arc<Sessions>,
     /// Who is asking.
     pub tokens: Arc<Tokens>,
+    /// Who people are, where that is kept.
+    pub accounts: Option<Arc<Accounts>>,
     /// Who may watch without a token.
     pub tickets: Arc<Tickets>,
     /// What may be asked for again.
@@ -64,6 +71,25 @@ fn counted() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(docs::head())
         // For programs that draw.
         .routes(routes!(tokens::issue))
+        // For people, and for those who look after them.
+        .routes(routes!(accounts::register))
+        .routes(routes!(accounts::verify_email))
+        .routes(routes!(accounts::resend))
+        .routes(routes!(accounts::request_reset))
+        .routes(routes!(accounts::confirm_reset))
+        .routes(routes!(accounts::change_password))
+        .routes(routes!(sign_ins::login))
+        .routes(routes!(sign_ins::refresh))
+        .routes(routes!(sign_ins::logout))
+        .routes(routes!(sign_ins::list, sign_ins::end_others))
+        .routes(routes!(sign_ins::end))
+        .routes(routes!(users::me))
+        .routes(routes!(users::list))
+        .routes(routes!(users::get, users::patch, users::delete))
+        .routes(routes!(users::set_roles))
+        .routes(routes!(audit::list))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::revoke))
         .routes(routes!(cookies::set, cookies::clear))
         .routes(routes!(sessions::create_owned))
         .routes(routes!(sessions::list))

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    docs::{Drawing, Finding, Keeping, Naming, Refusals, Storing, refuses},
+    docs::{Drawing, Finding, Keeping, Naming, Paging, Refusals, Storing, refuses},
     error::ApiError,
     extract::{
         Changing, Creating, Idempotent, IfMatch, IfNoneMatch, Json, MergePatch, OwnedSession,
@@ -161,17 +161,13 @@ pub(super) struct Page {
     cursor: Option<String>,
 }
 
-/// Work: going on where a page ended.
-enum ReadingCursor {}
-refuses!(ReadingCursor: InvalidCursor);
-
 /// Lists a user's sessions, newest first
 #[utoipa::path(
     get, path = path::USER_SESSIONS, tag = "Sessions", operation_id = "listSessions", security(("bearer" = [])),
     params(OwnedSpace, Page),
     responses(
         (status = 200, description = "A page of them", body = SessionList),
-        Refusals<(OwnedSpace, Query<Page>, ReadingCursor, Storing)>,
+        Refusals<(OwnedSpace, Query<Page>, Paging, Storing)>,
     )
 )]
 pub(super) async fn list(

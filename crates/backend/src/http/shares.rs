@@ -14,13 +14,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use common::{SessionAddress, UserId};
+use sha2::{Digest, Sha256};
 
 use super::{
     App,
     docs::refuses,
     error::{ApiError, Draft},
 };
-use crate::limit::{ClientAddress, Decision, Key, Limit, Limits, Seat};
+use crate::{
+    limit::{AccountKey, ClientAddress, Decision, Key, Limit, Limits, Seat},
+    session::SessionError,
+};
 
 /// The one header that we take a client's address from. `Forwarded` (RFC 7239) is not read:
 /// a proxy that writes one of the two passes the other on as the client made it up.
@@ -98,11 +102,44 @@ impl Shares {
         self.take(limit, &Key::Session(session.clone())).await
     }
 
+    /// Takes one from the share of an account, by what someone says it is called.
+    pub(super) async fn take_of_account(&self, limit: Limit, name: &str) -> Result<(), ApiError> {
+        let name = name.trim().to_lowercase();
+        self.take(limit, &Key::Account(AccountKey(Sha256::digest(name).into()))).await
+    }
+
+    /// Takes one from the share of a sign-in, by what its refresh tokens have in common.
+    pub(super) async fn take_of_sign_in(&self, limit: Limit, chain: &[u8]) -> Result<(), ApiError> {
+        self.take(limit, &Key::Account(AccountKey(Sha256::digest(chain).into()))).await
+    }
+
+    /// Takes one from the share of whoever has signed in to an account already: those who only know
+    /// its name take nothing from it.
+    pub(super) async fn take_of_holder(&self, limit: Limit, user: &UserId) -> Result<(), ApiError> {
+        // No name of an account has a space in it.
+        self.take_of_account(limit, &format!("signed in {user}")).await
+    }
+
+    /// Takes one from the share of a user, if there is one left; says whether there was.
+    pub(super) async fn has_left_of_user(
+        &self,
+        limit: Limit,
+        user: &UserId,
+    ) -> Result<bool, ApiError> {
+        let taken = self.limits.take(limit, &Key::User(user.clone())).await;
+        let decision = taken.map_err(SessionError::Store)?;
+        Ok(decision.is_none_or(|decision| !decision.refused))
+    }
+
     async fn take(&self, limit: Limit, key: &Key) -> Result<(), ApiError> {
-        let Some(decision) = self.limits.take(limit, key).await else {
+        let decision = self.limits.take(limit, key).await.map_err(SessionError::Store)?;
+        let Some(decision) = decision else {
             return Ok(());
         };
-        self.decisions.lock().unwrap_or_else(PoisonError::into_inner).push(decision);
+        // What is left to an account would tell whether someone signs in to it.
+        if !matches!(key, Key::Account(_)) {
+            self.decisions.lock().unwrap_or_else(PoisonError::into_inner).push(decision);
+        }
         if decision.refused { Err(ApiError::Limited(decision)) } else { Ok(()) }
     }
 

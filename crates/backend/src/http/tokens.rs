@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json as Answer,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -19,20 +19,24 @@ use std::time::Duration;
 use utoipa::IntoResponses;
 
 use super::{
+    App,
     docs::{Naming, Refusals, refuses},
     error::ApiError,
-    extract::{IfNoneMatch, Json, Minting},
+    extract::{From, IfNoneMatch, Json, MaybeKey, Minting},
+    sign_ins::user_agent,
 };
-use crate::{config::Config, token::Tokens};
+use crate::{account::Password, limit::Limit, token::Tokens};
 
 /// What shows who someone is.
 enum Credentials {}
-refuses!(Credentials: AuthCredentialsInvalid);
+refuses!(Credentials: AuthCredentialsInvalid, Forbidden, Busy; and MaybeKey);
 
 /// Mints a token
 ///
-/// Where minting is open, anyone gets a token for any user id: for one machine, or for a
-/// network in which everyone is trusted. Elsewhere the account's password is needed.
+/// Where minting is open, anyone gets a token for any user id that has no account: for one machine,
+/// or for a network in which everyone is trusted. Elsewhere, and for an account, its password is
+/// needed; the token is one of its sign-ins. An API key with the scope `mint:PREFIX` gets tokens for
+/// users whose ids begin with the prefix.
 #[utoipa::path(
     post, path = path::TOKEN, tag = "Tokens", operation_id = "mintToken",
     request_body = TokenRequest,
@@ -42,20 +46,43 @@ refuses!(Credentials: AuthCredentialsInvalid);
     )
 )]
 pub(super) async fn issue(
-    _: Minting,
-    State(tokens): State<Arc<Tokens>>,
-    State(config): State<Arc<Config>>,
+    Minting(shares): Minting,
+    MaybeKey(key): MaybeKey,
+    State(App { tokens, accounts, config, .. }): State<App>,
+    From(source): From,
+    headers: HeaderMap,
     Json(request): Json<TokenRequest>,
 ) -> Result<Answer<Token>, ApiError> {
     let invalid = |fault| ApiError::InvalidId { pointer: "/user_id", fault };
     let user = request.user_id.parse().map_err(invalid)?;
-    if config.minting == api::Minting::Accounts {
-        // There are no accounts in this store, so no user id and password are right.
-        return Err(ApiError::Credentials);
-    }
-    let lifetime = request.ttl_seconds.map(Duration::from_secs);
-    let issue = move || tokens.issue(user, lifetime);
-    let issued = tokio::task::spawn_blocking(issue).await.map_err(|_| ApiError::Internal)??;
+    let lifetime = tokens.lifetime(request.ttl_seconds.map(Duration::from_secs))?;
+    let is_open = config.minting == api::Minting::Open;
+    let issued = match accounts {
+        Some(accounts) if let Some(key) = &key => {
+            accounts.mint_for(key, &user, lifetime, &source).await?
+        }
+        Some(accounts) if !is_open || accounts.is_reserved(&user).await? => {
+            shares.take_of_address(Limit::LoginsPerAddress).await?;
+            shares.take_of_account(Limit::LoginsPerAccount, user.as_str()).await?;
+            let password = Password::new(request.password.unwrap_or_default());
+            accounts.mint(&user, password, lifetime, user_agent(&headers), &source).await?
+        }
+        // No accounts are kept, so no user id and password are right.
+        None if !is_open => return Err(ApiError::Credentials),
+        accounts => {
+            let of = user.clone();
+            let issue = move || tokens.issue(of, Some(lifetime));
+            let issued = tokio::task::spawn_blocking(issue).await;
+            let issued = issued.map_err(|_| ApiError::Internal)??;
+            // Someone may have got the account meanwhile: it revokes what was issued before it.
+            match accounts {
+                Some(accounts) if accounts.is_reserved(&user).await? => {
+                    return Err(ApiError::Credentials);
+                }
+                _ => issued,
+            }
+        }
+    };
     Ok(Answer(Token {
         token: issued.token,
         token_type: "Bearer".to_owned(),

@@ -24,7 +24,7 @@ pub use self::{
     viewers::{Crowded, Seat, Seats, ViewerLimits},
 };
 use self::{connections::Places, report::Reports};
-use crate::{clock::Clock, metrics::Metrics};
+use crate::{clock::Clock, metrics::Metrics, store::StoreError};
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
@@ -53,6 +53,24 @@ limits! {
     RequestsPerUser = "requests-per-user";
     /// Attempts to get a token, from an address.
     TokensPerAddress = "tokens-per-address";
+    /// Attempts to sign in with a password, from an address.
+    LoginsPerAddress = "logins-per-address";
+    /// Attempts to sign in to an account.
+    LoginsPerAccount = "logins-per-account";
+    /// Refresh tokens that are used, from an address.
+    RefreshesPerAddress = "refreshes-per-address";
+    /// Attempts to register, and to prove an address, from an address.
+    RegistrationsPerAddress = "registrations-per-address";
+    /// Mails that are asked for, from an address.
+    MailsPerAddress = "mails-per-address";
+    /// Mails that anyone can cause to one address of e-mail.
+    MailsPerRecipient = "mails-per-recipient";
+    /// Attempts to make an API key, by a user.
+    KeyCreationsPerUser = "key-creations-per-user";
+    /// Refresh tokens of one sign-in that are used.
+    RefreshesPerSignIn = "refreshes-per-sign-in";
+    /// Refusals of what someone's roles do not allow that are written down.
+    DenialsPerUser = "denials-per-user";
     /// Attempts to create a session, from an address.
     CreationsPerAddress = "creations-per-address";
     /// Attempts to create a session, by a user.
@@ -71,7 +89,24 @@ impl Limit {
     /// Whether nodes that share a store share what is counted: it protects users, and those who
     /// share with them. The rest protects a node.
     pub const fn is_shared(self) -> bool {
-        matches!(self, Self::CreationsPerUser | Self::UpdatesPerSession | Self::UpdatesPerUser)
+        matches!(
+            self,
+            Self::CreationsPerUser
+                | Self::UpdatesPerSession
+                | Self::UpdatesPerUser
+                | Self::LoginsPerAccount
+                | Self::MailsPerRecipient
+                | Self::KeyCreationsPerUser
+                | Self::RefreshesPerSignIn
+        )
+    }
+}
+
+impl Limit {
+    /// Whether nothing goes on while nobody can count it for all nodes: each of them by itself
+    /// would let whoever guesses passwords try as often as there are nodes.
+    pub const fn fails_closed(self) -> bool {
+        matches!(self, Self::LoginsPerAccount | Self::MailsPerRecipient)
     }
 }
 
@@ -90,6 +125,8 @@ pub enum Key {
     User(UserId),
     /// A session's.
     Session(SessionAddress),
+    /// An account's, whether there is one or not.
+    Account(AccountKey),
 }
 
 impl fmt::Display for Key {
@@ -98,9 +135,16 @@ impl fmt::Display for Key {
             Self::Address(address) => write!(f, "address {address}"),
             Self::User(user) => write!(f, "user {user}"),
             Self::Session(session) => write!(f, "session {session}"),
+            // Whose it is would be an e-mail address in a log.
+            Self::Account(_) => f.write_str("an account"),
         }
     }
 }
+
+/// What an account is counted by: the SHA-256 of what someone says it is called. It is nobody's
+/// secret, and need not lie around either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AccountKey(pub [u8; 32]);
 
 /// What became of the wish for one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +169,10 @@ pub struct Decision {
 pub trait Rates: Debug + Send + Sync {
     /// Takes one from the share of `key`, if there is one left; `None` where there is no
     /// limit. What was refused is not counted, so insisting makes nothing worse.
-    async fn take(&self, limit: Limit, key: &Key) -> Option<Decision>;
+    ///
+    /// # Errors
+    /// When nobody can count it, for a limit that must not be passed unseen.
+    async fn take(&self, limit: Limit, key: &Key) -> Result<Option<Decision>, StoreError>;
 }
 
 /// What the operator decided.
@@ -195,12 +242,15 @@ impl Limits {
     }
 
     /// Takes one from the share of `key`; `None` where there is no limit.
-    pub async fn take(&self, limit: Limit, key: &Key) -> Option<Decision> {
+    ///
+    /// # Errors
+    /// When nobody can count it, for a limit that must not be passed unseen.
+    pub async fn take(&self, limit: Limit, key: &Key) -> Result<Option<Decision>, StoreError> {
         let decision = self.rates.take(limit, key).await?;
-        if decision.refused {
+        if decision.is_some_and(|decision| decision.refused) {
             self.reports.refused(limit.name(), key);
         }
-        Some(decision)
+        Ok(decision)
     }
 
     /// Takes a viewer's seat.

@@ -16,7 +16,7 @@ use governor::{
 use quick_cache::sync::Cache;
 
 use super::{Decision, Key, Limit, Rates};
-use crate::clock::Clock;
+use crate::{clock::Clock, store::StoreError};
 
 /// How many keys of a limit are remembered. A forgotten one starts afresh, which is right for
 /// whoever was not here lately. With a flood of more addresses than this, the limit forgives
@@ -110,14 +110,15 @@ impl LocalRates {
 
 #[async_trait]
 impl Rates for LocalRates {
-    async fn take(&self, limit: Limit, key: &Key) -> Option<Decision> {
-        let (rate, limiter) = self.0.get(&limit)?;
+    async fn take(&self, limit: Limit, key: &Key) -> Result<Option<Decision>, StoreError> {
+        let Some((rate, limiter)) = self.0.get(&limit) else { return Ok(None) };
         let (remaining, refused_for) = match limiter.check_key(key) {
             Ok(state) => (state.remaining_burst_capacity(), None),
             Err(until) => (0, Some(until.wait_time_from(limiter.clock().now()))),
         };
         let more_after = refused_for.unwrap_or(rate.interval());
-        Some(Decision { limit, rate: *rate, remaining, more_after, refused: refused_for.is_some() })
+        let refused = refused_for.is_some();
+        Ok(Some(Decision { limit, rate: *rate, remaining, more_after, refused }))
     }
 }
 
@@ -169,7 +170,7 @@ mod tests {
     }
 
     async fn ask(rates: &LocalRates, key: &Key) -> Decision {
-        rates.take(Limit::RequestsPerAddress, key).await.unwrap()
+        rates.take(Limit::RequestsPerAddress, key).await.unwrap().unwrap()
     }
 
     #[tokio::test]
@@ -207,7 +208,8 @@ mod tests {
     async fn what_has_no_rate_is_not_limited() {
         let (rates, _) = rates("1/1s");
         for _ in 0..10 {
-            assert_eq!(rates.take(Limit::UpdatesPerSession, &address(1)).await, None);
+            let taken = rates.take(Limit::UpdatesPerSession, &address(1)).await;
+            assert_eq!(taken.unwrap(), None);
         }
     }
 

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use super::{Decision, Key, Limit, LocalRates, Rate, Rates};
 use crate::{
     clock::Clock,
-    store::{Share, ShareOwner, ShareStore, Taken},
+    store::{Share, ShareOwner, ShareStore, StoreError, Taken},
 };
 
 /// Counts in a store that nodes share what protects users and those who share with them, and
 /// in the memory of this node what protects the node. While the store does not answer, the node
-/// counts for itself.
+/// counts for itself, but for what must not be passed unseen.
 #[derive(Debug)]
 pub struct SharedRates {
     store: Arc<dyn ShareStore>,
@@ -30,33 +30,36 @@ impl SharedRates {
         Self { store, rates: rates.clone(), local: LocalRates::new(rates, clock) }
     }
 
-    async fn take_shared(&self, limit: Limit, key: &Key) -> Option<Decision> {
+    async fn take_shared(&self, limit: Limit, key: &Key) -> Result<Option<Decision>, StoreError> {
         let owner = match key {
             Key::User(user) => ShareOwner::User(user.clone()),
             Key::Session(session) => ShareOwner::Session(session.clone()),
-            Key::Address(_) => return None,
+            Key::Account(account) => ShareOwner::Account(account.0),
+            Key::Address(_) => return Ok(None),
         };
-        let rate = *self.rates.get(&limit).filter(|_| limit.is_shared())?;
+        let Some(&rate) = self.rates.get(&limit).filter(|_| limit.is_shared()) else {
+            return Ok(None);
+        };
         let share = Share { limit: limit.name(), owner };
-        let taken = self.store.take(&share, rate.interval(), rate.window()).await;
-        let decision =
-            match taken.inspect_err(|error| tracing::debug!(%error, "counted here")).ok()? {
-                Taken::Left(remaining) => {
-                    Decision { limit, rate, remaining, more_after: rate.interval(), refused: false }
-                }
-                Taken::Refused(more_after) => {
-                    Decision { limit, rate, remaining: 0, more_after, refused: true }
+        let (remaining, more_after, refused) =
+            match self.store.take(&share, rate.interval(), rate.window()).await {
+                Ok(Taken::Left(remaining)) => (remaining, rate.interval(), false),
+                Ok(Taken::Refused(more_after)) => (0, more_after, true),
+                Err(error) if limit.fails_closed() => return Err(error),
+                Err(error) => {
+                    tracing::debug!(%error, "counted here");
+                    return Ok(None);
                 }
             };
-        Some(decision)
+        Ok(Some(Decision { limit, rate, remaining, more_after, refused }))
     }
 }
 
 #[async_trait]
 impl Rates for SharedRates {
-    async fn take(&self, limit: Limit, key: &Key) -> Option<Decision> {
-        match self.take_shared(limit, key).await {
-            Some(decision) => Some(decision),
+    async fn take(&self, limit: Limit, key: &Key) -> Result<Option<Decision>, StoreError> {
+        match self.take_shared(limit, key).await? {
+            Some(decision) => Ok(Some(decision)),
             None => self.local.take(limit, key).await,
         }
     }

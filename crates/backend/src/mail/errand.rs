@@ -15,6 +15,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "mail")]
 pub enum MailErrand {
+    /// Goes to nobody: what is written for an address that gets no mail, so that whoever waits for
+    /// the answer cannot tell.
+    Nobody,
     /// Leads to the proof of a registration's address.
     Verify {
         /// Whose registration.
@@ -51,6 +54,7 @@ impl MailErrand {
     /// Which mail it is: the name of its words.
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Nobody => "nobody",
             Self::Verify { .. } => "verify",
             Self::AlreadyRegistered { .. } => "already_registered",
             Self::Reset { .. } => "reset",

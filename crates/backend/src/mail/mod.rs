@@ -4,6 +4,7 @@
 //! address is looked up, the token of its link is made, and it is sent; if that fails, all of this
 //! happens again, with another token.
 
+mod address;
 mod errand;
 mod files;
 mod letter;
@@ -19,6 +20,7 @@ use common::{UserId, path};
 use time::macros::format_description;
 
 pub use self::{
+    address::is_address,
     errand::MailErrand,
     masked::masked,
     message::Sender,
@@ -114,6 +116,7 @@ impl Mailer {
     /// Whom a mail goes to, and where it leads; `None` when there is nobody any more to send it to.
     async fn address(&self, about: &MailErrand) -> Result<Option<Addressed>, Failure> {
         let account = match about {
+            MailErrand::Nobody => None,
             MailErrand::Verify { user } => {
                 let ttl = self.settings.verify_ttl;
                 return self.prove(user, ProofPurpose::Verify, path::VERIFY_PAGE, ttl).await;

@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 pub use self::erasure::Erasure;
-use self::schedule::{ATTEMPTS, judge};
+use self::schedule::{ATTEMPTS, judge, never_gives_up};
 use crate::{
     clock::Clock,
     lifecycle::Lifecycle,
@@ -165,8 +165,8 @@ impl Outbox {
 
     async fn attempt(self: Arc<Self>, handler: Arc<dyn Handler>, errand: Errand) {
         let ended = match errand.attempts {
-            // It has cost a node its life again and again, or a store its memory.
-            many if many > ATTEMPTS => {
+            // It has cost nodes their lives again and again.
+            many if many > 2 * ATTEMPTS && !never_gives_up(errand.kind) => {
                 Err(Failure::Never("no attempt of many came to an end".to_owned()))
             }
             _ => tokio::select! {
@@ -176,7 +176,7 @@ impl Outbox {
                 }
             },
         };
-        let attempt = judge(ended, errand.attempts, self.clock.now(), rand::random());
+        let attempt = judge(errand.kind, ended, errand.attempts, self.clock.now(), rand::random());
         let (id, kind, number) = (&errand.id, errand.kind.as_str(), errand.attempts);
         let outcome = match &attempt {
             Attempt::Done => ErrandOutcome::Done,

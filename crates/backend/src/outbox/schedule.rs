@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::Failure;
-use crate::store::Attempt;
+use crate::store::{Attempt, ErrandKind};
 
 /// The pause after the first attempt that did not work; each is twice the one before it. A server
 /// that was restarting, or wants to see us twice, is soon tried again.
@@ -32,8 +32,18 @@ fn pause(attempt: u32, random: f64) -> Duration {
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
+/// Whether errands of a kind are tried for as long as they might work. What belonged to somebody
+/// who is gone must not stay because a store was down for a day: nobody looks after it any more.
+pub(super) fn never_gives_up(kind: ErrandKind) -> bool {
+    match kind {
+        ErrandKind::Erasure => true,
+        ErrandKind::Mail | ErrandKind::Webhook => false,
+    }
+}
+
 /// What follows from the way the attempt of this number ended.
 pub(super) fn judge(
+    kind: ErrandKind,
     ended: Result<(), Failure>,
     attempt: u32,
     now: OffsetDateTime,
@@ -41,7 +51,7 @@ pub(super) fn judge(
 ) -> Attempt {
     match ended {
         Ok(()) => Attempt::Done,
-        Err(Failure::Again(error)) if attempt < ATTEMPTS => {
+        Err(Failure::Again(error)) if attempt < ATTEMPTS || never_gives_up(kind) => {
             Attempt::Later { due_at: now + pause(attempt, random), error: short(&error) }
         }
         Err(Failure::Again(error) | Failure::Never(error)) => {
@@ -93,22 +103,36 @@ mod tests {
     fn what_works_is_done_and_what_cannot_work_is_dead() {
         let now = OffsetDateTime::UNIX_EPOCH;
         let again = || Err(Failure::Again("refused".to_owned()));
-        assert_eq!(judge(Ok(()), 1, now, 0.5), Attempt::Done);
-        assert_eq!(judge(Ok(()), ATTEMPTS, now, 0.5), Attempt::Done);
+        let mail = |ended, attempt| judge(ErrandKind::Mail, ended, attempt, now, 0.5);
+        assert_eq!(mail(Ok(()), 1), Attempt::Done);
+        assert_eq!(mail(Ok(()), ATTEMPTS), Attempt::Done);
         let error = "refused".to_owned();
         let due_at = now + Duration::from_secs(20);
         let later = Attempt::Later { due_at, error: error.clone() };
-        assert_eq!(judge(again(), 3, now, 0.5), later);
+        assert_eq!(mail(again(), 3), later);
         let dead = Attempt::Dead { error };
-        assert_eq!(judge(again(), ATTEMPTS, now, 0.5), dead);
-        assert_eq!(judge(Err(Failure::Never("refused".to_owned())), 1, now, 0.5), dead);
+        assert_eq!(mail(again(), ATTEMPTS), dead);
+        assert_eq!(mail(Err(Failure::Never("refused".to_owned())), 1), dead);
+    }
+
+    #[test]
+    fn what_belonged_to_someone_is_erased_however_long_it_takes() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let erasure = |ended, attempt| judge(ErrandKind::Erasure, Err(ended), attempt, now, 0.5);
+        let error = "the store failed".to_owned();
+        for attempt in [ATTEMPTS, 2 * ATTEMPTS, u32::MAX] {
+            let later = Attempt::Later { due_at: now + LONGEST_PAUSE, error: error.clone() };
+            assert_eq!(erasure(Failure::Again(error.clone()), attempt), later);
+        }
+        let dead = Attempt::Dead { error: error.clone() };
+        assert_eq!(erasure(Failure::Never(error), 1), dead);
     }
 
     #[test]
     fn an_error_is_kept_in_part() {
         let long = "가".repeat(ERROR_CHARS + 1);
         let Attempt::Dead { error } =
-            judge(Err(Failure::Never(long)), 1, OffsetDateTime::UNIX_EPOCH, 0.5)
+            judge(ErrandKind::Mail, Err(Failure::Never(long)), 1, OffsetDateTime::UNIX_EPOCH, 0.5)
         else {
             panic!("it is not dead");
         };

@@ -1,6 +1,7 @@
 //! The composition root: a configuration becomes stores, services and routers; nothing else
 //! knows which store it is.
 
+mod accounts;
 mod stores;
 
 use std::{fs::File, future::Future, io, net::SocketAddr, sync::Arc};
@@ -10,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    account::HashingFailed,
     bus::Bus,
     clock::Clock,
     config::{Config, RedisSettings},
@@ -20,7 +22,9 @@ use crate::{
     idempotency::Idempotency,
     lifecycle::Lifecycle,
     limit::Limits,
+    mail::MailError,
     metrics::Metrics,
+    outbox::Outbox,
     render::{Renderer, WorkerProgram},
     session::Sessions,
     store::StoreError,
@@ -28,7 +32,10 @@ use crate::{
     token::{Keyring, KeyringError, Revocations, Tokens},
 };
 
-pub use self::stores::Stores;
+pub use self::{
+    accounts::{migrate, open_accounts},
+    stores::Stores,
+};
 
 /// How long requests that are under way when all streams have ended may take to finish.
 const FINISH_WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
@@ -52,6 +59,23 @@ pub enum ServerError {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database of accounts cannot be used.
+    #[error("the database {url}: {source}")]
+    Database {
+        /// Which.
+        url: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// Passwords cannot be hashed.
+    #[error("password-memory-bytes, password-passes: {0}")]
+    Passwords(#[from] HashingFailed),
+    /// Mail cannot be sent.
+    #[error("mail: {0}")]
+    Mail(#[from] MailError),
+    /// Nobody can be told anything.
+    #[error("webhooks: {0}")]
+    Webhooks(#[from] reqwest::Error),
     /// Another server runs on the same data.
     #[error("{}: another server is running on this data directory", .0.display())]
     Taken(std::path::PathBuf),
@@ -92,6 +116,7 @@ pub struct Server {
     app: App,
     stores: Stores,
     bus: Arc<dyn Bus>,
+    outbox: Option<Arc<Outbox>>,
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
     // Held as long as the server runs; the system lets go of it however that ends.
@@ -108,17 +133,20 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Takes the configured addresses.
+    /// Takes the configured addresses. Where any free port was asked for, the configuration
+    /// names from here on the one that was found: links lead there.
     ///
     /// # Errors
     /// Which address cannot be had, and why.
-    pub async fn bind(config: &Config) -> Result<Self, ServerError> {
+    pub async fn bind(config: &mut Config) -> Result<Self, ServerError> {
         let bind = async |address| {
             TcpListener::bind(address)
                 .await
                 .map_err(|source| ServerError::Listen { address, source })
         };
-        Ok(Self { public: bind(config.listen).await?, ops: bind(config.ops_listen).await? })
+        let (public, ops) = (bind(config.listen).await?, bind(config.ops_listen).await?);
+        (config.listen, config.ops_listen) = (public.local_addr()?, ops.local_addr()?);
+        Ok(Self { public, ops })
     }
 }
 
@@ -196,9 +224,28 @@ impl Server {
         let idempotency =
             Idempotency::new(stores.idempotency.clone(), clock.clone(), lifecycle.clone());
         let reference = Arc::new(Reference::new(&config)?);
-        let app =
-            App { sessions, tokens, tickets, idempotency, hub, limits, metrics, config, reference };
-        Ok(Self { app, stores, bus, clock, lifecycle, _lock: lock })
+        let (accounts, outbox) = match &stores.database {
+            Some(database) => {
+                let opened = accounts::open(
+                    &config, database, &tokens, &sessions, &metrics, &clock, &lifecycle,
+                )?;
+                (Some(opened.0), Some(opened.1))
+            }
+            None => (None, None),
+        };
+        let app = App {
+            sessions,
+            tokens,
+            accounts,
+            tickets,
+            idempotency,
+            hub,
+            limits,
+            metrics,
+            config,
+            reference,
+        };
+        Ok(Self { app, stores, bus, outbox, clock, lifecycle, _lock: lock })
     }
 
     /// Serves until `stop` resolves, then ends streams one by one and returns when all is
@@ -223,6 +270,12 @@ impl Server {
         self.lifecycle.spawn(self.app.idempotency.clone().expire());
         self.lifecycle.spawn(self.app.tokens.keyring().clone().follow());
         self.lifecycle.spawn(self.app.tokens.revocations().clone().follow());
+        if let Some(accounts) = &self.app.accounts {
+            self.lifecycle.spawn(accounts.clone().sweep());
+        }
+        if let Some(outbox) = &self.outbox {
+            self.lifecycle.spawn(outbox.clone().run());
+        }
         let finish = CancellationToken::new();
         let delivery = Delivery::new(&self.lifecycle);
         let mut serving = Box::pin(async {

@@ -14,8 +14,8 @@ use crate::{
     lifecycle::Lifecycle,
     limit::{LimitSettings, LocalRates, Rates, SharedRates},
     store::{
-        IdempotencyStore, KeyringStore, NoRevocations, RedisConnection, RedisStore, RevocationStore,
-        SessionStore, SqliteStore, TicketStore,
+        Database, IdempotencyStore, KeyringStore, NoRevocations, RedisConnection, RedisStore,
+        RevocationStore, SessionStore, SqliteStore, TicketStore,
     },
 };
 
@@ -30,8 +30,8 @@ pub struct Stores {
     pub tickets: Arc<dyn TicketStore>,
     /// Keeps what may be asked for again.
     pub idempotency: Arc<dyn IdempotencyStore>,
-    /// Keeps which tokens have ended before their time, where there are accounts.
-    pub revocations: Option<Arc<dyn RevocationStore>>,
+    /// Keeps accounts, where there are any.
+    pub database: Option<Database>,
     kind: Kind,
 }
 
@@ -49,7 +49,7 @@ impl Stores {
     pub async fn open(config: &Config) -> Result<Self, ServerError> {
         match &config.redis {
             None => Self::embedded(config).await,
-            Some(settings) => Self::shared(settings).await,
+            Some(settings) => Self::shared(config, settings).await,
         }
     }
 
@@ -60,17 +60,24 @@ impl Stores {
             .map_err(|source| ServerError::Store { file: file.clone(), source })?;
         let shared = Arc::new(store.clone());
         let directory = config.data_dir.clone();
+        let database = match &config.database {
+            Some(_) => database(config).await?,
+            None => {
+                let beside = Database::beside(&store, config.longest_token()).await;
+                Some(beside.map_err(|source| ServerError::Store { file: file.clone(), source })?)
+            }
+        };
         Ok(Self {
             sessions: shared.clone(),
             keyring: shared.clone(),
             tickets: shared.clone(),
             idempotency: shared,
-            revocations: None,
+            database,
             kind: Kind::Embedded { store, directory, file },
         })
     }
 
-    async fn shared(settings: &RedisSettings) -> Result<Self, ServerError> {
+    async fn shared(config: &Config, settings: &RedisSettings) -> Result<Self, ServerError> {
         let redis = RedisConnection::open(&settings.url, &settings.prefix).await;
         let redis = redis.map_err(|source| ServerError::redis(settings, source))?;
         redis.warn_of_eviction().await;
@@ -81,7 +88,7 @@ impl Stores {
             keyring: shared.clone(),
             tickets: shared.clone(),
             idempotency: shared,
-            revocations: None,
+            database: database(config).await?,
             kind: Kind::Shared { store, redis, settings: settings.clone() },
         })
     }
@@ -113,7 +120,10 @@ impl Stores {
 
     /// What ends tokens before their time.
     pub(super) fn revocations(&self) -> Arc<dyn RevocationStore> {
-        self.revocations.clone().unwrap_or_else(|| Arc::new(NoRevocations))
+        match &self.database {
+            Some(database) => Arc::new(database.clone()),
+            None => Arc::new(NoRevocations),
+        }
     }
 
     /// Whether other nodes may change what is in them.
@@ -133,6 +143,9 @@ impl Stores {
 
     /// Closes them.
     pub async fn close(&self) {
+        if let Some(database) = &self.database {
+            database.close().await;
+        }
         match &self.kind {
             Kind::Embedded { store, .. } => store.close().await,
             Kind::Shared { redis, .. } => redis.close().await,
@@ -140,11 +153,23 @@ impl Stores {
     }
 }
 
+/// The database of accounts that the configuration names, if it names one.
+async fn database(config: &Config) -> Result<Option<Database>, ServerError> {
+    let Some(url) = &config.database else { return Ok(None) };
+    let opened = Database::open(url, config.longest_token()).await;
+    let failed = |source| ServerError::Database { url: url.to_string(), source };
+    opened.map(Some).map_err(failed)
+}
+
 impl std::fmt::Display for Stores {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.kind {
-            Kind::Embedded { file, .. } => write!(f, "sqlite {}", file.display()),
-            Kind::Shared { settings, .. } => write!(f, "redis {}", settings.url),
+            Kind::Embedded { file, .. } => write!(f, "sqlite {}", file.display())?,
+            Kind::Shared { settings, .. } => write!(f, "redis {}", settings.url)?,
+        }
+        match &self.database {
+            Some(database) => write!(f, ", accounts {database}"),
+            None => f.write_str(", accounts off (database-url is not set)"),
         }
     }
 }

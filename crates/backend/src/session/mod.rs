@@ -18,6 +18,7 @@ use common::{
     api::{Args, CreateSession, UpdateSession},
 };
 
+use time::OffsetDateTime;
 use tokio::task::JoinError;
 
 use self::{access::Denied, turns::Turns};
@@ -25,6 +26,7 @@ pub use self::{
     change::{ArgsChange, Change, ChangeError},
     watch::Visit,
 };
+
 use crate::{
     bus::BusError,
     clock::Clock,
@@ -339,6 +341,38 @@ impl Sessions {
             }
         };
         self.in_turn(address, work).await
+    }
+
+    /// Deletes all sessions of a user that were created before a time, and ends their streams.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]; some may be left then.
+    pub async fn delete_all_of(
+        self: &Arc<Self>,
+        owner: &UserId,
+        before: OffsetDateTime,
+    ) -> Result<(), SessionError> {
+        /// How many are looked up at a time.
+        const PAGE: u32 = 100;
+        let mut after = None;
+        loop {
+            let (page, more) = self.list(owner, after.as_ref(), PAGE).await?;
+            for ListedSession { id, created_at, .. } in page {
+                after = Some(ListPosition { created_at, id: id.clone() });
+                if created_at >= before {
+                    continue;
+                }
+                let address = SessionAddress::owned(owner.clone(), id);
+                match self.delete(&address, Expectation::Anything).await {
+                    // It may have ended by itself meanwhile.
+                    Ok(()) | Err(SessionError::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if !more {
+                return Ok(());
+            }
+        }
     }
 
     /// A page of a user's sessions, newest first, and whether there are more.

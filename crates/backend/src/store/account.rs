@@ -26,7 +26,7 @@ pub struct Account {
     pub language: Language,
     /// When it was disabled.
     pub disabled_at: Option<OffsetDateTime>,
-    /// Grows with everything that sign-ins depend on.
+    /// Grows with everything that is seen of it or that sign-ins depend on.
     pub version: u64,
     /// When it was made.
     pub created_at: OffsetDateTime,
@@ -165,6 +165,19 @@ pub enum AccountChange {
     Enabled,
 }
 
+/// By what right someone asks for something. It was looked up before the whole request was there,
+/// and may have been taken away meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// Who asks: they must have an account, and it must not be disabled.
+    pub user: UserId,
+    /// The sign-in of their token, if it is of one: it must not have ended.
+    pub sid: Option<String>,
+    /// The roles by which it was found that they may: they must have these, no more and no fewer.
+    /// `None` for what is their own.
+    pub roles: Option<Roles>,
+}
+
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountUpdate {
@@ -176,6 +189,8 @@ pub enum AccountUpdate {
     Outdated,
     /// No administrator would be left.
     LastAdmin,
+    /// Whoever asks has lost the right to.
+    Unauthorized,
 }
 
 /// Keeps accounts. Each method is one step, together with what `after` says of its outcome.
@@ -220,8 +235,9 @@ pub trait AccountStore: Debug + Send + Sync {
     ) -> Result<Option<UserId>, StoreError>;
 
     /// Uses the token of a registration: it becomes an account with the role of a user, unless its
-    /// address has one by now; its other registrations are gone. Tokens that were minted for its
-    /// name before, without a sign-in, are revoked.
+    /// address has one by now; the other registrations of the address hold their names until they
+    /// end, and nobody can prove them. Tokens that were minted for its name before, without a
+    /// sign-in, are revoked.
     async fn verify(
         &self,
         hash: &ProofHash,
@@ -251,6 +267,10 @@ pub trait AccountStore: Debug + Send + Sync {
     /// The account with this address, in lower case.
     async fn account_of_email(&self, email: &str) -> Result<Option<Account>, StoreError>;
 
+    /// Whether a name is somebody's who has an account, was until lately, or is one that an API key
+    /// mints for.
+    async fn is_reserved(&self, user: &UserId, now: OffsetDateTime) -> Result<bool, StoreError>;
+
     /// At most `limit` accounts by name, after `after`.
     async fn accounts(
         &self,
@@ -259,29 +279,33 @@ pub trait AccountStore: Debug + Send + Sync {
     ) -> Result<Vec<Account>, StoreError>;
 
     /// Changes an account, if it still has the version `expected` where one is given. What it
-    /// ends, ends in the same step.
+    /// ends, ends in the same step. Whoever asks must have the right to in this step; without
+    /// `by`, it is the server itself.
     async fn change(
         &self,
         user: &UserId,
         expected: Option<u64>,
         change: &AccountChange,
+        by: Option<&Authority>,
         after: After<'_, AccountUpdate>,
         now: OffsetDateTime,
     ) -> Result<AccountUpdate, StoreError>;
 
-    /// Removes an account, its sign-ins, API keys and tokens of mails. Nobody else gets its name
-    /// before `free_at`.
+    /// Removes an account, its sign-ins, API keys and tokens of mails. Nobody else gets its name,
+    /// or one that its API keys minted for, before `free_at`. As for
+    /// [`change`](Self::change), whoever asks must have the right to.
     async fn remove(
         &self,
         user: &UserId,
         free_at: OffsetDateTime,
+        by: Option<&Authority>,
         after: After<'_, AccountUpdate>,
         now: OffsetDateTime,
     ) -> Result<AccountUpdate, StoreError>;
 
     /// Throws away what has ended: tokens of mails, registrations, names that are free again,
-    /// sign-ins and revocations that nothing depends on, and entries of the audit log from before
-    /// `audited_since`. A bounded number of rows at a time; says whether there may be more.
+    /// sign-ins and revocations that nothing depends on, sealed tokens that lead nowhere, errands
+    /// that have been dead for 30 days, and entries of the audit log from before `audited_since`. A bounded number of rows at a time; says whether there may be more.
     async fn sweep(
         &self,
         audited_since: OffsetDateTime,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use common::{UserId, api::Scope};
 use time::OffsetDateTime;
 
-use super::{After, StoreError};
+use super::{After, Authority, StoreError};
 
 /// The SHA-256 of an API key, which is random enough for that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +31,17 @@ pub struct StoredApiKey {
     pub expires_at: Option<OffsetDateTime>,
 }
 
+/// An API key that is to be.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// What is known of it.
+    pub key: StoredApiKey,
+    /// What it is known by.
+    pub hash: ApiKeyHash,
+    /// For a key that ends by itself: when the names that it mints for are free again.
+    pub free_at: Option<OffsetDateTime>,
+}
+
 /// What became of a new API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiKeyCreation {
@@ -43,18 +54,21 @@ pub enum ApiKeyCreation {
     /// It would mint for users of whom there is an account already, or whom a key of another
     /// account mints for.
     NamespaceTaken,
+    /// Whoever asks has lost the right to.
+    Unauthorized,
 }
 
 /// Keeps API keys. Each method is one step.
 #[async_trait]
 pub trait ApiKeyStore: Debug + Send + Sync {
     /// Makes an API key, unless the account has `most` living ones. From here on nobody registers
-    /// a name that it mints for.
+    /// a name that it mints for, and only its account makes another key for one. Whoever asks must have the
+    /// right to in this step; without `by`, it is the server itself.
     async fn create_key(
         &self,
-        key: &StoredApiKey,
-        hash: &ApiKeyHash,
+        new: &NewApiKey,
         most: u32,
+        by: Option<&Authority>,
         after: After<'_, ApiKeyCreation>,
         now: OffsetDateTime,
     ) -> Result<ApiKeyCreation, StoreError>;
@@ -73,11 +87,13 @@ pub trait ApiKeyStore: Debug + Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Vec<StoredApiKey>, StoreError>;
 
-    /// Revokes an API key and every token that it has minted; says whether there was one.
+    /// Revokes an API key and every token that it has minted; says whether there was one. Nobody
+    /// else gets a name that it minted for before `free_at`: what such a name has drawn stays.
     async fn revoke_key(
         &self,
         user: &UserId,
         id: &str,
+        free_at: OffsetDateTime,
         after: After<'_, bool>,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError>;

@@ -5,11 +5,11 @@
 //! Time is an argument: `now` decides what has expired, so a store never disagrees with its
 //! caller about it. Every acknowledged write survives the end of the process.
 
-mod idempotency;
 mod account;
 mod api_key;
 mod audit;
 mod database;
+mod idempotency;
 mod outbox;
 mod position;
 mod redis;
@@ -28,18 +28,18 @@ use time::OffsetDateTime;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 pub use self::{
-    idempotency::{
-        Begun, Fingerprint, IdempotencyStore, RequestScope, Run, RunToken, StoredAnswer,
-    },
     account::{
-        Account, AccountChange, AccountCreation, AccountStore, AccountUpdate, NewAccount, NewProof,
-        ProofHash, ProofPurpose, Proved, Recipient, Registered, Registration,
+        Account, AccountChange, AccountCreation, AccountStore, AccountUpdate, Authority,
+        NewAccount, NewProof, ProofHash, ProofPurpose, Proved, Recipient, Registered, Registration,
     },
-    api_key::{ApiKeyCreation, ApiKeyHash, ApiKeyStore, StoredApiKey},
+    api_key::{ApiKeyCreation, ApiKeyHash, ApiKeyStore, NewApiKey, StoredApiKey},
     audit::{
         After, Aftermath, AuditFilter, AuditPosition, AuditStore, NewAuditEntry, StoredAuditEntry,
     },
     database::{Database, DatabaseUrl, InvalidDatabaseUrl},
+    idempotency::{
+        Begun, Fingerprint, IdempotencyStore, RequestScope, Run, RunToken, StoredAnswer,
+    },
     outbox::{Attempt, Backlog, Errand, ErrandKind, NewErrand, OutboxStore},
     position::{InvalidPosition, ListPosition},
     redis::{Prefix, RedisConnection, RedisStore, RedisUrl},
@@ -400,6 +400,8 @@ pub enum ShareOwner {
     User(UserId),
     /// A session's.
     Session(SessionAddress),
+    /// An account's: the SHA-256 of what it is called.
+    Account([u8; 32]),
 }
 
 /// What became of the wish for one more.

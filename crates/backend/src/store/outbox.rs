@@ -119,6 +119,6 @@ pub trait OutboxStore: Debug + Send + Sync {
     /// At most `limit` that are not tried again, newest first.
     async fn dead(&self, limit: u32) -> Result<Vec<Errand>, StoreError>;
 
-    /// Tries a dead one again; says whether there was one.
+    /// Tries a dead one again, as if it had never been tried; says whether there was one.
     async fn revive(&self, id: &str, now: OffsetDateTime) -> Result<bool, StoreError>;
 }

@@ -177,7 +177,8 @@ impl SignInEnd {
 #[async_trait]
 pub trait SignInStore: Debug + Send + Sync {
     /// Begins a sign-in, if the account is as it was when the password was checked. Of more than
-    /// `most` of the same user with refresh tokens, the oldest end; those of one token do not count.
+    /// `most` of the same user with refresh tokens, and in any case of more than 1000, the oldest
+    /// end; those of one token do not count.
     async fn begin(
         &self,
         sign_in: &NewSignIn,
@@ -223,7 +224,7 @@ pub trait SignInStore: Debug + Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Vec<String>, StoreError>;
 
-    /// The living sign-ins of a user, newest first.
+    /// The living sign-ins of a user, newest first, and no more than 1000.
     async fn list(&self, user: &UserId, now: OffsetDateTime) -> Result<Vec<SignIn>, StoreError>;
 }
 

@@ -118,6 +118,18 @@ impl Tokens {
         &self.keyring
     }
 
+    /// How long a token is valid of which someone asks for this.
+    ///
+    /// # Errors
+    /// [`IssueError::Lifetime`].
+    pub fn lifetime(&self, asked: Option<Duration>) -> Result<Duration, IssueError> {
+        let lifetime = asked.unwrap_or(self.lifetimes.default);
+        match lifetime < Duration::from_secs(1) || lifetime > self.lifetimes.max {
+            true => Err(IssueError::Lifetime(self.lifetimes.max)),
+            false => Ok(lifetime),
+        }
+    }
+
     /// Which tokens have ended before their time.
     pub fn revocations(&self) -> &Arc<Revocations> {
         &self.revocations
@@ -133,10 +145,7 @@ impl Tokens {
         user: UserId,
         lifetime: Option<Duration>,
     ) -> Result<IssuedToken, IssueError> {
-        let lifetime = lifetime.unwrap_or(self.lifetimes.default);
-        if lifetime < Duration::from_secs(1) || lifetime > self.lifetimes.max {
-            return Err(IssueError::Lifetime(self.lifetimes.max));
-        }
+        let lifetime = self.lifetime(lifetime)?;
         self.sign(user, lifetime, None)
     }
 

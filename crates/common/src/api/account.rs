@@ -107,6 +107,7 @@ pub struct RegisterRequest {
 /// A mail is on its way, if it has a reason to be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "detail": "If this address has an account, a mail with a link is on its way to it." })))]
 pub struct MailSent {
     /// What to do now, in words; the same whether there is such an account or not.
     pub detail: String,
@@ -115,6 +116,7 @@ pub struct MailSent {
 /// What one sends to prove an address: the token of the mail.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "token": "dG9rZW4tb2YtYS1tYWlsLWxpbmstMzItYnl0ZXM1" })))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyEmailRequest {
     /// The token of the mail's link.
@@ -124,6 +126,7 @@ pub struct VerifyEmailRequest {
 /// Whose address was proved.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "user_id": "alice" })))]
 pub struct Verified {
     /// The account that can be signed in to now.
     pub user_id: String,
@@ -132,6 +135,7 @@ pub struct Verified {
 /// What one sends for a mail that did not come, or that leads to a new password.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "email": "alice@example.com" })))]
 #[serde(deny_unknown_fields)]
 pub struct MailRequest {
     /// Where the mail goes.
@@ -164,6 +168,7 @@ pub struct LoginRequest {
 /// What whoever signs in is given (the shape of RFC 6749 §5.1).
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "access_token": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl", "token_type": "Bearer", "expires_in": 900, "refresh_token": "rt_AAECAwQFBgcICQoLDA0ODwAAAAAAAAAB" })))]
 pub struct SignedIn {
     /// The JWT, for `Authorization: Bearer`.
     pub access_token: String,
@@ -180,6 +185,7 @@ pub struct SignedIn {
 /// sent in the body.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "refresh_token": "rt_AAECAwQFBgcICQoLDA0ODwAAAAAAAAAB" })))]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
     /// The refresh token, unless it is a cookie.
@@ -190,6 +196,7 @@ pub struct RefreshRequest {
 /// What one sends for a new password: the token of the mail, and the password.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "token": "dG9rZW4tb2YtYS1tYWlsLWxpbmstMzItYnl0ZXM1", "password": "another four words" })))]
 #[serde(deny_unknown_fields)]
 pub struct PasswordResetRequest {
     /// The token of the mail's link.
@@ -201,6 +208,7 @@ pub struct PasswordResetRequest {
 /// What one sends to change a password.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "current_password": "four words in a row", "new_password": "another four words" })))]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChangeRequest {
     /// The one that is valid now.
@@ -212,6 +220,7 @@ pub struct PasswordChangeRequest {
 /// What one sends to delete one's own account.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "password": "four words in a row" })))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteAccountRequest {
     /// The account's password; not needed of an administrator who deletes another's.
@@ -222,6 +231,7 @@ pub struct DeleteAccountRequest {
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "user_id": "alice", "email": "alice@example.com", "roles": ["USER"], "disabled": false, "language": "en", "created_at": "2026-11-22T12:00:00Z", "updated_at": "2026-11-22T12:00:00Z" })))]
 pub struct Account {
     /// Its name.
     pub user_id: String,
@@ -245,6 +255,7 @@ pub struct Account {
 /// Accounts, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "users": [{ "user_id": "alice", "email": "alice@example.com", "roles": ["USER"], "disabled": false, "language": "en", "created_at": "2026-11-22T12:00:00Z", "updated_at": "2026-11-22T12:00:00Z" }] })))]
 pub struct AccountList {
     /// A page of them.
     pub users: Vec<Account>,
@@ -256,6 +267,7 @@ pub struct AccountList {
 /// What one sends to change an account. What is absent stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "disabled": true })))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateAccount {
     /// Whether nobody may sign in to it: for operators and administrators.
@@ -269,6 +281,7 @@ pub struct UpdateAccount {
 /// What one sends to give an account other roles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "roles": ["USER", "AUDITOR"] })))]
 #[serde(deny_unknown_fields)]
 pub struct SetRoles {
     /// All that it has from now on.
@@ -331,6 +344,7 @@ pub struct SignIn {
 /// Living sign-ins, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "sign_ins": [{ "id": "Zk3vJ0Qy1s7aPq2R", "kind": "refresh", "device_label": "laptop", "user_agent": "Mozilla/5.0", "address": "192.0.2.7", "created_at": "2026-11-22T12:00:00Z", "last_used_at": "2026-11-22T12:15:00Z", "ends_at": "2026-11-29T12:15:00Z", "current": true }] })))]
 pub struct SignInList {
     /// All of them.
     pub sign_ins: Vec<SignIn>,

@@ -89,8 +89,10 @@ impl utoipa::ToSchema for Scope {}
 #[serde(deny_unknown_fields)]
 pub struct CreateApiKey {
     /// What it is called in the list, in 1 to 64 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64))]
     pub name: String,
     /// What it may do: 1 to 16 scopes.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 16))]
     pub scopes: Vec<Scope>,
     /// Lifetime in seconds; without an end when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::whole")]
@@ -130,6 +132,7 @@ pub struct ApiKey {
 /// An API key that was just made.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "id": "b8Wc2mXr5uLd9eTf", "name": "build server", "scopes": ["update:build"], "created_at": "2026-11-22T12:00:00Z", "key": "ek_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8" })))]
 pub struct CreatedApiKey {
     /// What lists show of it.
     #[serde(flatten)]
@@ -149,6 +152,7 @@ impl fmt::Debug for CreatedApiKey {
 /// The API keys of an account, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "keys": [{ "id": "b8Wc2mXr5uLd9eTf", "name": "build server", "scopes": ["update:build"], "created_at": "2026-11-22T12:00:00Z" }] })))]
 pub struct ApiKeyList {
     /// All of them.
     pub keys: Vec<ApiKey>,

@@ -7,7 +7,6 @@ macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
         /// What was done, or tried.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[non_exhaustive]
         pub enum AuditAction {
             $(
@@ -77,6 +76,22 @@ actions! {
     AuditRead = "audit.read";
 }
 
+/// By hand: the derive does not see the names that the macro above gives.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for AuditAction {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|action| action.as_str())))
+            .description(Some("What was done, or tried."))
+            .build()
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for AuditAction {}
+
 /// Whether it was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -106,6 +121,11 @@ impl AuditResult {
 /// Something that was done, or tried. An entry never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({
+    "id": "2a", "at": "2026-11-22T12:00:00Z", "actor": "alice", "action": "sign_in.begun",
+    "target": "alice", "address": "192.0.2.7", "result": "done",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "detail": "sign-in Zk3vJ0Qy1s7aPq2R"
+})))]
 pub struct AuditEntry {
     /// Its name.
     pub id: String,
@@ -136,6 +156,11 @@ pub struct AuditEntry {
 /// Entries of the audit log, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(example = json!({ "entries": [{
+    "id": "2a", "at": "2026-11-22T12:00:00Z", "actor": "alice", "action": "sign_in.begun",
+    "target": "alice", "address": "192.0.2.7", "result": "done",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "detail": "sign-in Zk3vJ0Qy1s7aPq2R"
+}] })))]
 pub struct AuditList {
     /// A page of them.
     pub entries: Vec<AuditEntry>,

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// from this very host, over a connection that can be trusted.
 pub const COOKIE_NAME: &str = "__Host-easel";
 
+/// The name of the cookie that keeps a sign-in going. It is read where tokens are renewed, and
+/// nowhere else.
+pub const REFRESH_COOKIE_NAME: &str = "__Host-easel-refresh";
+
 /// How long the cookie that was set is good for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

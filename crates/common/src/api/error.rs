@@ -50,6 +50,10 @@ codes! {
     InvalidCursor = "INVALID_CURSOR", 400, "The cursor is not valid";
     /// The request needs a key by which it may be sent again, and has none.
     IdempotencyKeyRequired = "IDEMPOTENCY_KEY_REQUIRED", 400, "An Idempotency-Key is needed";
+    /// The token of a mail is none of ours, was used, replaced by a newer one, or too old.
+    MailTokenInvalid = "MAIL_TOKEN_INVALID", 400, "The link is not valid any more";
+    /// The password is too short, too long, or one that everyone guesses first.
+    PasswordRejected = "PASSWORD_REJECTED", 400, "The password cannot be used";
     /// No token was sent, and one is needed.
     AuthRequired = "AUTH_REQUIRED", 401, "A token is needed";
     /// The token is not one of ours, or not valid now.
@@ -58,6 +62,12 @@ codes! {
     AuthTokenExpired = "AUTH_TOKEN_EXPIRED", 401, "The token has expired";
     /// The user id or the password is wrong.
     AuthCredentialsInvalid = "AUTH_CREDENTIALS_INVALID", 401, "The credentials are not valid";
+    /// The refresh token is none of ours, or its sign-in has ended.
+    AuthRefreshInvalid = "AUTH_REFRESH_INVALID", 401, "The refresh token is not valid";
+    /// The sign-in of the refresh token is over.
+    AuthRefreshExpired = "AUTH_REFRESH_EXPIRED", 401, "The sign-in has expired";
+    /// The refresh token was used before; its sign-in has ended.
+    AuthRefreshReused = "AUTH_REFRESH_REUSED", 401, "The refresh token was used before";
     /// The ticket is not one of ours, not for this session, used, or too old.
     AuthTicketInvalid = "AUTH_TICKET_INVALID", 401, "The ticket is not valid";
     /// The token is valid and does not give this right.
@@ -68,6 +78,14 @@ codes! {
     HostNotAllowed = "HOST_NOT_ALLOWED", 403, "The server is not known by this name";
     /// No such route.
     NotFound = "NOT_FOUND", 404, "There is nothing here";
+    /// This server keeps no accounts.
+    AccountsOff = "ACCOUNTS_OFF", 404, "This server keeps no accounts";
+    /// No such account.
+    AccountNotFound = "ACCOUNT_NOT_FOUND", 404, "There is no such account";
+    /// No such living sign-in of the caller's.
+    SignInNotFound = "SIGN_IN_NOT_FOUND", 404, "There is no such sign-in";
+    /// No such API key.
+    ApiKeyNotFound = "API_KEY_NOT_FOUND", 404, "There is no such API key";
     /// No such session, or it has expired.
     SessionNotFound = "SESSION_NOT_FOUND", 404, "There is no such session";
     /// No such template in the gallery.
@@ -80,6 +98,12 @@ codes! {
     SessionExists = "SESSION_EXISTS", 409, "The session exists already";
     /// The first request with this key is still being worked on.
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", 409, "The request is being worked on";
+    /// The user id is taken, or was not long ago.
+    UserExists = "USER_EXISTS", 409, "The user id is taken";
+    /// No administrator would be left.
+    LastAdmin = "LAST_ADMIN", 409, "The last administrator stays";
+    /// An API key would mint for users that another account has, or that exist.
+    NamespaceTaken = "NAMESPACE_TAKEN", 409, "These user ids are taken";
     /// `If-Match` names another revision than the current one.
     PreconditionFailed = "PRECONDITION_FAILED", 412, "The session has changed";
     /// The body is larger than the server takes.
@@ -104,10 +128,14 @@ codes! {
     TooManyViewers = "TOO_MANY_VIEWERS", 429, "Too many viewers";
     /// Too many tickets of this user have not been used yet.
     TicketLimit = "TICKET_LIMIT", 429, "Too many tickets are waiting";
+    /// An account has as many API keys as it may have.
+    ApiKeyLimit = "API_KEY_LIMIT", 429, "Too many API keys";
     /// Something broke here; the log knows what.
     Internal = "INTERNAL", 500, "Something went wrong on the server";
     /// The store cannot be reached.
     StoreUnavailable = "STORE_UNAVAILABLE", 503, "The store cannot be reached";
+    /// Too much of what takes long is asked for at once.
+    Busy = "BUSY", 503, "The server has too much to do";
     /// No picture can be rendered now.
     RenderUnavailable = "RENDER_UNAVAILABLE", 503, "Rendering does not work now";
     /// A part of the server that it needs does not work; the errors name it.

@@ -36,7 +36,9 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 pub(super) use self::{
     params::reads,
     pictures::{PICTURE, Pictures},
-    refusals::{Drawing, Finding, Keeping, Naming, Refusals, Refuses, Storing, Uncounted, refuses},
+    refusals::{
+        Drawing, Finding, Keeping, Naming, Paging, Refusals, Refuses, Storing, Uncounted, refuses,
+    },
 };
 use super::{error, extract::IfNoneMatch};
 use crate::{config::Config, render::page};
@@ -56,6 +58,10 @@ use crate::{config::Config, render::page};
         (name = "Streams", description = "Drawings as viewers see them"),
         (name = "Templates", description = "The gallery, and rendering without storing"),
         (name = "Tokens", description = "Proof of who one is"),
+        (name = "Accounts", description = "Who people are"),
+        (name = "Sign-ins", description = "How they show it, and how that ends"),
+        (name = "API keys", description = "What programs use in place of a person's tokens"),
+        (name = "Administration", description = "For those who look after accounts"),
         (name = "Operations", description = "For operators and clients"),
     ),
     // Those that no body of a path names by itself.
@@ -274,8 +280,8 @@ pub(super) async fn server(State(config): State<Arc<Config>>) -> Json<ServerInfo
     Json(ServerInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         minting: config.minting,
-        accounts: false,
-        registration: false,
+        accounts: config.has_accounts(),
+        registration: config.has_accounts() && config.accounts.registration,
         public_url: config.public_url.clone(),
         public_sessions: config.public_sessions,
         default_ttl_seconds: config.session_lifetimes.default.as_secs(),

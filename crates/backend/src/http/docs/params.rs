@@ -38,6 +38,18 @@ pub(in crate::http) fn user_id() -> Parameter {
     path("user_id", "Whose session it is.", text(Some(ID)), "alice")
 }
 
+pub(in crate::http) fn account_id() -> Parameter {
+    path("user_id", "Whose account it is.", text(Some(ID)), "alice")
+}
+
+pub(in crate::http) fn sign_in_id() -> Parameter {
+    path("sign_in_id", "The sign-in's name.", text(Some(ID)), "Zk3vJ0Qy1s7aPq2R")
+}
+
+pub(in crate::http) fn key_id() -> Parameter {
+    path("key_id", "The API key's name.", text(Some(ID)), "b8Wc2mXr5uLd9eTf")
+}
+
 pub(in crate::http) fn session_id() -> Parameter {
     path("session_id", "The session's name.", text(Some(ID)), "chart")
 }

@@ -52,6 +52,10 @@ refuses!(Finding: SessionNotFound; and Storing);
 pub(in crate::http) enum Storing {}
 refuses!(Storing: StoreUnavailable);
 
+/// Work: reading where a page of a list begins.
+pub(in crate::http) enum Paging {}
+refuses!(Paging: InvalidCursor);
+
 /// Work: storing a drawing.
 pub(in crate::http) enum Keeping {}
 refuses!(Keeping: QuotaExceeded; and Storing);
@@ -127,7 +131,7 @@ fn example(code: &str) -> RefOr<utoipa::openapi::example::Example> {
 fn headers(status: u16, codes: &BTreeSet<&str>) -> &'static [&'static str] {
     match status {
         // No token would help a page of a site that is not named, or under another name.
-        403 if !codes.contains(ErrorCode::Forbidden.as_str()) => &[],
+        403 if codes.iter().any(|code| *code != ErrorCode::Forbidden.as_str()) => &[],
         401 | 403 => &["WWW-Authenticate"],
         429 | 503 => &["Retry-After"],
         _ => &[],

@@ -32,6 +32,12 @@ pub(super) fn add(document: &mut Value, config: &Config) {
     let create = &mut schemas["CreateSession"];
     create["properties"]["template_name"]["enum"] = names.chain([Value::Null]).collect();
     create["oneOf"] = json!([given("template"), given("template_name")]);
+    schemas["LoginRequest"]["oneOf"] = json!([given("email"), given("user_id")]);
+    // What is in the body is elsewhere for some, and then there is none.
+    for (path, method) in [(path::REFRESH, "post"), (path::LOGOUT, "post"), (path::USER, "delete")]
+    {
+        document["paths"][path][method]["requestBody"]["required"] = json!(false);
+    }
     for (path, method) in [(path::PUBLIC_SESSION_CREATE, "post"), (path::PUBLIC_SESSION, "put")] {
         let body = &mut document["paths"][path][method]["requestBody"];
         let schema = &mut body["content"]["application/json"]["schema"];

@@ -7,13 +7,42 @@ use axum::{
     extract::{FromRef, FromRequestParts},
     http::{HeaderMap, header, request::Parts},
 };
-use common::jwt::TokenFault;
+use common::{SessionId, UserId, api::Scope, jwt::TokenFault};
 
 use crate::{
-    http::{App, docs::refuses, error::ApiError, shares::Shares},
+    account::{AccountError, Accounts, ApiKeyText, KeyHolder},
+    http::{
+        App,
+        docs::{Storing, refuses},
+        error::ApiError,
+        shares::Shares,
+    },
     limit::Limit,
     token::{Identity, Tokens},
 };
+
+/// Whoever has shown an API key in place of a token.
+pub(in crate::http) struct MaybeKey(pub(in crate::http) Option<KeyHolder>);
+refuses!(MaybeKey: AuthTokenInvalid; and Storing);
+
+/// What a route needs that takes API keys, too.
+#[derive(Debug, Clone)]
+pub(super) enum Need {
+    /// Everything with all sessions of a user.
+    Sessions,
+    /// This session, as it is and as it is to be.
+    Session(SessionId),
+}
+
+impl Need {
+    fn is_met_by(&self, scope: &Scope) -> bool {
+        match (self, scope) {
+            (_, Scope::Sessions) => true,
+            (Self::Session(needed), Scope::Update(id)) => needed == id,
+            (Self::Sessions, Scope::Update(_)) | (_, Scope::Mint(_)) => false,
+        }
+    }
+}
 
 /// Someone with a valid token.
 pub(in crate::http) struct Caller(pub(in crate::http) Identity);
@@ -28,7 +57,7 @@ refuses!(Bearer: AuthRequired; and MaybeCaller);
 
 /// Someone with a valid token, or without any. A bad token is refused, not ignored.
 pub(in crate::http) struct MaybeCaller(pub(in crate::http) Option<Identity>);
-refuses!(MaybeCaller: AuthTokenInvalid, AuthTokenExpired);
+refuses!(MaybeCaller: AuthTokenInvalid, AuthTokenExpired, Forbidden);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
@@ -43,6 +72,9 @@ impl FromRequestParts<App> for MaybeCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        if MaybeKey::from_request_parts(parts, app).await?.0.is_some() {
+            return Err(ApiError::Denied("No API key may do this; it takes a token."));
+        }
         let Some(token) = bearer(&parts.headers)? else {
             return Ok(Self(None));
         };
@@ -58,6 +90,35 @@ impl FromRequestParts<App> for Bearer {
         let token = bearer(&parts.headers)?.ok_or(ApiError::AuthRequired)?.to_owned();
         let who = verify(app, &token).await?;
         Ok(Self { who: counted(parts, app, who).await?, token })
+    }
+}
+
+impl FromRequestParts<App> for MaybeKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Some(key) = bearer(&parts.headers)?.and_then(ApiKeyText::read) else {
+            return Ok(Self(None));
+        };
+        let accounts = Option::<Arc<Accounts>>::from_ref(app).ok_or(ApiError::ApiKey)?;
+        let holder = accounts.key_holder(&key).await.map_err(|error| match error {
+            AccountError::NoApiKey => ApiError::ApiKey,
+            error => error.into(),
+        })?;
+        let shares = Shares::from_request_parts(parts, app).await?;
+        shares.take_of_user(Limit::RequestsPerUser, &holder.key().user).await?;
+        Ok(Self(Some(holder)))
+    }
+}
+
+/// Whose token, or whose API key with the scope that is needed, a request has.
+pub(super) async fn user(parts: &mut Parts, app: &App, need: &Need) -> Result<UserId, ApiError> {
+    let MaybeKey(Some(holder)) = MaybeKey::from_request_parts(parts, app).await? else {
+        return Ok(Caller::from_request_parts(parts, app).await?.0.user);
+    };
+    match holder.may(|scope| need.is_met_by(scope)) {
+        true => Ok(holder.key().user.clone()),
+        false => Err(ApiError::Denied("This API key may not do that; its scopes say what.")),
     }
 }
 

@@ -9,11 +9,13 @@ use axum::{
 use common::etag::EntityTags;
 
 use crate::{
+    account::AccountError,
     http::{
         docs::{reads, refuses},
         error::ApiError,
     },
     session::Expectation,
+    store::Account,
 };
 
 /// `If-Match`: what a write expects to find.
@@ -42,6 +44,44 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
                 Expectation::OneOf(strong.filter_map(|tag| tag.opaque.parse().ok()).collect())
             }
         }))
+    }
+}
+
+/// `If-Match` with the version of an account: what a change expects to find.
+pub(in crate::http) struct IfVersion(Option<Vec<u64>>);
+refuses!(IfVersion: ValidationFailed, PreconditionFailed);
+reads!(IfVersion: if_match);
+
+impl<S: Sync> FromRequestParts<S> for IfVersion {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let tags = tags(&parts.headers, &header::IF_MATCH).ok_or_else(|| ApiError::Invalid {
+            pointer: "If-Match".to_owned(),
+            detail: "send an ETag as it was received, quotes included, or *".to_owned(),
+        })?;
+        Ok(Self(match tags {
+            EntityTags::Absent | EntityTags::Any => None,
+            EntityTags::Listed(tags) => {
+                // A weak tag never matches strongly, and one that is no version never at all.
+                let strong = tags.iter().filter(|tag| !tag.weak);
+                Some(strong.filter_map(|tag| tag.opaque.parse().ok()).collect())
+            }
+        }))
+    }
+}
+
+impl IfVersion {
+    /// The version that a change expects, of those that were sent the one that holds now.
+    ///
+    /// # Errors
+    /// [`AccountError::Changed`] when none of them does.
+    pub(in crate::http) fn of(&self, account: &Account) -> Result<Option<u64>, AccountError> {
+        match &self.0 {
+            None => Ok(None),
+            Some(versions) if versions.contains(&account.version) => Ok(Some(account.version)),
+            Some(_) => Err(AccountError::Changed),
+        }
     }
 }
 

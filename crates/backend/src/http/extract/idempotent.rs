@@ -129,10 +129,10 @@ impl Named {
         let query = parts.uri.query().unwrap_or_default();
         let route = parts.extensions.get().map_or(path, MatchedPath::as_str);
         Self {
+            fingerprint: fingerprint(&key, parts.method.as_str(), path, query, body),
             key,
             method: parts.method.to_string(),
             route: route.to_owned(),
-            fingerprint: fingerprint(parts.method.as_str(), path, query, body),
         }
     }
 }
@@ -200,7 +200,8 @@ async fn remembered(response: Response, once: &Once) -> (Response, Outcome) {
 /// nothing is stored that was not drawn.
 fn did_nothing(response: &Response) -> bool {
     let code = response.extensions().get().map(|draft: &Draft| draft.code);
-    response.status().is_client_error() || code == Some(ErrorCode::RenderUnavailable)
+    let nothing = [Some(ErrorCode::RenderUnavailable), Some(ErrorCode::Busy)];
+    response.status().is_client_error() || nothing.contains(&code)
 }
 
 /// An answer that was given before.

@@ -30,6 +30,9 @@ const DISCARDED_LIMITS: usize = 16;
 /// A JSON body.
 pub(in crate::http) struct Json<T>(pub(in crate::http) T);
 
+/// A JSON body, or none at all, which says as much as an empty object.
+pub(in crate::http) struct OptionalJson<T>(pub(in crate::http) T);
+
 /// A JSON merge patch (RFC 7396) of args.
 pub(in crate::http) struct MergePatch(pub(in crate::http) Args);
 
@@ -39,6 +42,12 @@ refuses!(ReadingJson: InvalidJson, ValidationFailed, RequestTimeout, BodyTooLarg
 refuses!(MergePatch: ; and ReadingJson);
 
 impl<T> Refuses for Json<T> {
+    fn codes() -> Vec<ErrorCode> {
+        ReadingJson::codes()
+    }
+}
+
+impl<T> Refuses for OptionalJson<T> {
     fn codes() -> Vec<ErrorCode> {
         ReadingJson::codes()
     }
@@ -59,6 +68,19 @@ impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         Self::understood(&parts.headers, &whole(body, app).await?)
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = whole(body, app).await?;
+        match bytes.is_empty() {
+            true => Ok(Self(T::default())),
+            false => Json::understood(&parts.headers, &bytes).map(|Json(body)| Self(body)),
+        }
     }
 }
 

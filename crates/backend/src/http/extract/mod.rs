@@ -1,6 +1,7 @@
 //! From a request to what a handler may rely on: who is asking, what they may touch, and
 //! what they sent, each checked once.
 
+mod account;
 mod caller;
 mod condition;
 mod host;
@@ -12,11 +13,16 @@ mod session;
 mod share;
 
 pub(super) use self::{
-    caller::{Bearer, MaybeCaller, has_token},
-    condition::{IfMatch, IfNoneMatch},
+    account::{
+        Allowed, ChangingAccount, DeletingAccount, From, Holder, Mailing, Over, OwnKeys,
+        ReadingAudit, Refreshing, Registering, SeeingAccount, SeeingAccounts, SettingRoles,
+        SigningIn,
+    },
+    caller::{Bearer, MaybeCaller, MaybeKey, has_token},
+    condition::{IfMatch, IfNoneMatch, IfVersion},
     host::OurName,
     idempotent::Idempotent,
-    json::{Json, MergePatch, Query},
+    json::{Json, MergePatch, OptionalJson, Query},
     origin::{TrustedOrigin, is_listed},
     proof::Proof,
     session::{

@@ -10,7 +10,7 @@ use axum::{
 use common::{Revision, SessionAddress, SessionId, UserId, api::Visibility};
 
 use super::{
-    caller::{Caller, MaybeCaller},
+    caller::{Caller, MaybeCaller, MaybeKey, Need, user},
     json::Query,
     proof::{Proof, beside_the_header},
 };
@@ -48,7 +48,13 @@ impl Segments {
         segments.find(|(known, _)| *known == name).map_or("", |(_, segment)| segment)
     }
 
-    fn user_id(&self) -> Result<UserId, ApiError> {
+    /// A segment that can be a name, as all names of ours are spelled.
+    pub(in crate::http) fn name(&self, name: &str) -> Option<&str> {
+        let segment = self.segment(name);
+        segment.parse::<SessionId>().is_ok().then_some(segment)
+    }
+
+    pub(super) fn user_id(&self) -> Result<UserId, ApiError> {
         let invalid = |fault| ApiError::InvalidId { pointer: "user_id", fault };
         self.segment("user_id").parse().map_err(invalid)
     }
@@ -61,18 +67,29 @@ impl Segments {
 
 /// The namespace of the caller: they may create and list here.
 pub(in crate::http) struct OwnedSpace(pub(in crate::http) UserId);
-refuses!(OwnedSpace: InvalidId, Forbidden; and Caller);
+refuses!(OwnedSpace: InvalidId, Forbidden; and Caller, MaybeKey);
 reads!(OwnedSpace: user_id);
 
 impl FromRequestParts<App> for OwnedSpace {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        owner(parts, app).await.map(|owner| Self(owner.user))
+        owner_with(parts, app, &Need::Sessions).await.map(Self)
     }
 }
 
-/// The caller, if the namespace is theirs.
+/// The user whose namespace it is, if the caller's token is theirs, or their API key's scopes have
+/// what is needed.
+async fn owner_with(parts: &mut Parts, app: &App, need: &Need) -> Result<UserId, ApiError> {
+    let caller = user(parts, app, need).await?;
+    let owner = Segments::from_request_parts(parts, app).await?.user_id()?;
+    match caller == owner {
+        true => Ok(owner),
+        false => Err(ApiError::Forbidden),
+    }
+}
+
+/// The caller, if the namespace is theirs, by a token.
 async fn owner(parts: &mut Parts, app: &App) -> Result<Identity, ApiError> {
     let Caller(caller) = Caller::from_request_parts(parts, app).await?;
     let owner = Segments::from_request_parts(parts, app).await?.user_id()?;
@@ -91,9 +108,14 @@ impl FromRequestParts<App> for OwnedSession {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let OwnedSpace(owner) = OwnedSpace::from_request_parts(parts, app).await?;
-        let id = Segments::from_request_parts(parts, app).await?.session_id()?;
-        Ok(Self(SessionAddress::owned(owner, id)))
+        let id = Segments::from_request_parts(parts, app).await?.session_id();
+        let need = match &id {
+            // What ends a session takes more than what changes it.
+            Ok(id) if parts.method != Method::DELETE => Need::Session(id.clone()),
+            _ => Need::Sessions,
+        };
+        let owner = owner_with(parts, app, &need).await?;
+        Ok(Self(SessionAddress::owned(owner, id?)))
     }
 }
 

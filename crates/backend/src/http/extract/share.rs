@@ -81,7 +81,7 @@ impl FromRequestParts<App> for Changing<PublicSession> {
 }
 
 /// The right to ask for a token.
-pub(in crate::http) struct Minting;
+pub(in crate::http) struct Minting(pub(in crate::http) Shares);
 
 refuses!(Minting: ; and Shares, OurName);
 
@@ -91,7 +91,7 @@ impl FromRequestParts<App> for Minting {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let shares = Shares::from_request_parts(parts, app).await?;
         shares.take_of_address(Limit::TokensPerAddress).await?;
-        OurName::from_request_parts(parts, app).await.map(|OurName| Self)
+        OurName::from_request_parts(parts, app).await.map(|OurName| Self(shares))
     }
 }
 

@@ -11,18 +11,34 @@ use time::OffsetDateTime;
 use super::{
     Database,
     connection::{Transaction, moment, moment_if_any, unsigned, user_id, values},
+    names::{OF_NAME, Taken},
 };
 use crate::store::{
-    Account, AccountChange, AccountCreation, AccountStore, AccountUpdate, After, NewAccount,
-    NewProof, ProofHash, ProofPurpose, Proved, Recipient, Registered, Registration, SecretText,
-    StoreError,
+    Account, AccountChange, AccountCreation, AccountStore, AccountUpdate, After, Authority,
+    NewAccount, NewProof, ProofHash, ProofPurpose, Proved, Recipient, Registered, Registration,
+    SecretText, StoreError,
 };
 
-const ACCOUNT: &str = "SELECT * FROM accounts WHERE user_id = $1";
-const ACCOUNT_OF_EMAIL: &str = "SELECT * FROM accounts WHERE email = $1";
-const ACCOUNTS: &str = "SELECT * FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2";
+/// All columns by their names: a newer program may have added some.
+macro_rules! columns {
+    () => {
+        "user_id, email, password, roles, language, disabled_at, version, created_at, updated_at"
+    };
+}
 
-const HOLD: &str = "UPDATE accounts SET version = version WHERE user_id = $1 RETURNING *";
+const ACCOUNT: &str = concat!("SELECT ", columns!(), " FROM accounts WHERE user_id = $1");
+const ACCOUNT_OF_EMAIL: &str = concat!("SELECT ", columns!(), " FROM accounts WHERE email = $1");
+const ACCOUNTS: &str =
+    concat!("SELECT ", columns!(), " FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2");
+
+const HOLD: &str =
+    concat!("UPDATE accounts SET version = version WHERE user_id = $1 RETURNING ", columns!());
+
+/// Whether someone has an account and these roles, and has not signed out.
+const MAY: &str = "SELECT COUNT(*) FROM accounts \
+     WHERE user_id = $1 AND disabled_at = 0 AND ($2 IS NULL OR roles = $2) \
+         AND ($3 IS NULL OR EXISTS (SELECT 1 FROM sign_ins \
+             WHERE id = $3 AND sign_ins.user_id = $1 AND ended_at = 0))";
 
 #[derive(FromRow)]
 struct Entry {
@@ -111,6 +127,11 @@ impl AccountStore for Database {
         entry.map(Account::try_from).transpose()
     }
 
+    async fn is_reserved(&self, user: &UserId, now: OffsetDateTime) -> Result<bool, StoreError> {
+        let taken: Option<Taken> = self.kind.read_one(OF_NAME, values![user, now]).await?;
+        Ok(!taken.ok_or(StoreError::Corrupt("name"))?.by_no_account())
+    }
+
     async fn accounts(
         &self,
         after: Option<&UserId>,
@@ -126,20 +147,22 @@ impl AccountStore for Database {
         user: &UserId,
         expected: Option<u64>,
         change: &AccountChange,
+        by: Option<&Authority>,
         after: After<'_, AccountUpdate>,
         now: OffsetDateTime,
     ) -> Result<AccountUpdate, StoreError> {
-        self.change_account(user, expected, change, after, now).await
+        self.change_account(user, expected, change, by, after, now).await
     }
 
     async fn remove(
         &self,
         user: &UserId,
         free_at: OffsetDateTime,
+        by: Option<&Authority>,
         after: After<'_, AccountUpdate>,
         now: OffsetDateTime,
     ) -> Result<AccountUpdate, StoreError> {
-        self.remove_account(user, free_at, after, now).await
+        self.remove_account(user, free_at, by, after, now).await
     }
 
     async fn sweep(
@@ -160,6 +183,14 @@ impl Transaction {
     ) -> Result<Option<Account>, StoreError> {
         let entry: Option<Entry> = self.row(HOLD, values![user]).await?;
         entry.map(Account::try_from).transpose()
+    }
+
+    /// Whether someone has the right by which they ask. Comes after everything is held that this
+    /// step depends on.
+    pub(super) async fn may(&mut self, by: Option<&Authority>) -> Result<bool, StoreError> {
+        let Some(Authority { user, sid, roles }) = by else { return Ok(true) };
+        let values = values![user, roles.as_ref().map(roles_text), sid.as_deref()];
+        Ok(self.number(MAY, values).await? == 1)
     }
 }
 

@@ -9,9 +9,8 @@ use crate::store::{After, Aftermath, NewAuditEntry, NewErrand, StoreError};
 const ERRAND: &str = "INSERT INTO outbox (id, kind, payload, created_at, due_at) \
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING";
 
-const ENTRY: &str = "INSERT INTO audit \
-         (position, at, actor, action, target, address, result, trace_id, detail) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+const ENTRIES: &str = "INSERT INTO audit \
+     (position, at, actor, action, target, address, result, trace_id, detail) VALUES ";
 
 impl Transaction {
     /// Makes a change last, with what is said of it.
@@ -59,9 +58,9 @@ impl Transaction {
             return Ok(());
         }
         let first = self.places("audit", aftermath.audit.len()).await?;
-        for (position, entry) in (first..).zip(&aftermath.audit) {
+        let rows = (first..).zip(&aftermath.audit).map(|(position, entry)| {
             let NewAuditEntry { actor, action, target, address, result, trace_id, detail } = entry;
-            let values = values![
+            values![
                 position,
                 now,
                 actor.as_deref(),
@@ -71,10 +70,9 @@ impl Transaction {
                 result.as_str(),
                 trace_id.as_deref(),
                 detail,
-            ];
-            self.execute(ENTRY, values).await?;
-        }
-        Ok(())
+            ]
+        });
+        self.insert(ENTRIES, rows.collect()).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! API keys, and the namespaces of those that mint.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use common::{UserId, api::Scope, jwt::LEEWAY};
@@ -11,7 +13,8 @@ use super::{
     connection::{Transaction, after as later, moment, moment_if_any, user_id, values},
 };
 use crate::store::{
-    After, ApiKeyCreation, ApiKeyHash, ApiKeyStore, Revoked, StoreError, StoredApiKey,
+    After, ApiKeyCreation, ApiKeyHash, ApiKeyStore, Authority, NewApiKey, Revoked, StoreError,
+    StoredApiKey,
 };
 
 const LIVING: &str = "SELECT COUNT(*) FROM api_keys \
@@ -31,12 +34,26 @@ const KEYS: &str = "SELECT id, user_id, name, scopes, created_at, last_used_at, 
      FROM api_keys WHERE user_id = $1 AND (expires_at = 0 OR expires_at > $2) \
      ORDER BY created_at DESC, id DESC";
 
-const REVOKE: &str = "DELETE FROM api_keys WHERE user_id = $1 AND id = $2";
-const REMOVE: &str = "DELETE FROM api_keys WHERE user_id = $1 RETURNING id";
-const IDS: &str = "SELECT id FROM api_keys WHERE user_id = $1";
-const FREE_NAMESPACES: &str = "DELETE FROM namespaces WHERE key_id = $1";
+const REVOKE: &str = "DELETE FROM api_keys WHERE user_id = $1 AND id = $2 RETURNING id, scopes";
+const REMOVE: &str = "DELETE FROM api_keys WHERE user_id = $1 RETURNING id, scopes";
+const ALL: &str = "SELECT id, scopes FROM api_keys WHERE user_id = $1";
+
+/// Those of a key that is gone rest, and no longer than it was said before.
+const LET_REST: &str = "UPDATE namespaces SET expires_at = $2 \
+     WHERE key_id = $1 AND (expires_at = 0 OR expires_at > $2)";
 
 const USED: &str = "UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND last_used_at < $2";
+
+/// How long it has to be known that a key is revoked that has minted nothing: much longer than any
+/// node believes what it has read of it.
+const FORGOTTEN: Duration = Duration::from_secs(5 * 60);
+
+/// A key that stops.
+#[derive(FromRow)]
+pub(super) struct Stopped {
+    id: String,
+    scopes: String,
+}
 
 #[derive(FromRow)]
 struct Entry {
@@ -53,19 +70,25 @@ struct Entry {
 impl ApiKeyStore for Database {
     async fn create_key(
         &self,
-        key: &StoredApiKey,
-        hash: &ApiKeyHash,
+        new: &NewApiKey,
         most: u32,
+        by: Option<&Authority>,
         after: After<'_, ApiKeyCreation>,
         now: OffsetDateTime,
     ) -> Result<ApiKeyCreation, StoreError> {
+        let NewApiKey { key, hash, free_at } = new;
         let namespaces: Vec<&UserId> = key.scopes.iter().filter_map(namespace).collect();
         let mut transaction = self.kind.begin().await?;
         if !namespaces.is_empty() {
             transaction.turn("names").await?;
         }
-        let account = transaction.hold_account(&key.user).await?;
-        if account.is_none_or(|account| account.disabled_at.is_some()) {
+        let Some(account) = transaction.hold_account(&key.user).await? else {
+            return transaction.refuse(ApiKeyCreation::NoAccount, after, now).await;
+        };
+        if !transaction.may(by).await? {
+            return transaction.refuse(ApiKeyCreation::Unauthorized, after, now).await;
+        }
+        if account.disabled_at.is_some() {
             return transaction.refuse(ApiKeyCreation::NoAccount, after, now).await;
         }
         if transaction.number(LIVING, values![&key.user, now]).await? >= i64::from(most) {
@@ -78,7 +101,7 @@ impl ApiKeyStore for Database {
         }
         transaction.create_key(key, hash).await?;
         for prefix in namespaces {
-            let values = values![&key.id, prefix, &key.user, key.expires_at];
+            let values = values![&key.id, prefix, &key.user, *free_at];
             transaction.execute(TAKE_NAMESPACE, values).await?;
         }
         transaction.keep(ApiKeyCreation::Done, after, now).await
@@ -106,16 +129,18 @@ impl ApiKeyStore for Database {
         &self,
         user: &UserId,
         id: &str,
+        free_at: OffsetDateTime,
         after: After<'_, bool>,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.kind.begin().await?;
-        if transaction.execute(REVOKE, values![user, id]).await? == 0 {
+        transaction.turn("names").await?;
+        let Some(revoked) = transaction.row(REVOKE, values![user, id]).await? else {
             return transaction.refuse(false, after, now).await;
-        }
-        transaction.execute(FREE_NAMESPACES, values![id]).await?;
-        let ends_at = transaction.last_token_end(now).await?;
-        transaction.revoke(&[(Revoked::Sid(id.to_owned()), ends_at)]).await?;
+        };
+        transaction.execute(LET_REST, values![id, free_at]).await?;
+        let ending = transaction.revoked_keys(vec![revoked], now).await?;
+        transaction.revoke(&ending).await?;
         transaction.keep(true, after, now).await
     }
 
@@ -144,27 +169,60 @@ impl Transaction {
         self.execute(CREATE, values).await.map(drop)
     }
 
-    /// Removes all keys of a user; says which they were.
-    pub(super) async fn remove_keys(&mut self, user: &UserId) -> Result<Vec<String>, StoreError> {
-        let removed: Vec<(String,)> = self.rows(REMOVE, values![user]).await?;
-        for (id,) in &removed {
-            self.execute(FREE_NAMESPACES, values![id]).await?;
+    /// Removes all keys of a user, whose names are free again at a time; says which they were.
+    pub(super) async fn remove_keys(
+        &mut self,
+        user: &UserId,
+        free_at: OffsetDateTime,
+    ) -> Result<Vec<Stopped>, StoreError> {
+        let removed: Vec<Stopped> = self.rows(REMOVE, values![user]).await?;
+        for Stopped { id, .. } in &removed {
+            self.execute(LET_REST, values![id, free_at]).await?;
         }
-        Ok(removed.into_iter().map(|(id,)| id).collect())
+        Ok(removed)
     }
 
-    /// What is to be revoked when the keys of a user, whose account is held, stop for a while.
+    /// What is to be revoked when keys are gone: they and all that they have minted.
+    pub(super) async fn revoked_keys(
+        &mut self,
+        keys: Vec<Stopped>,
+        now: OffsetDateTime,
+    ) -> Result<Vec<(Revoked, OffsetDateTime)>, StoreError> {
+        let longest = self.last_token_end(now).await?;
+        let revoked = |key: Stopped| {
+            let ends_at = key.known_until(longest, now);
+            (Revoked::Sid(key.id), ends_at)
+        };
+        Ok(keys.into_iter().map(revoked).collect())
+    }
+
+    /// What is to be revoked when the keys of a user, whose account is held, stop for a while: what
+    /// they have minted, and what is on its way from a node that has found one just now, by a clock
+    /// that is ahead.
     pub(super) async fn revoke_minted(
         &mut self,
         user: &UserId,
         now: OffsetDateTime,
     ) -> Result<Vec<(Revoked, OffsetDateTime)>, StoreError> {
-        // A token may be on its way from a node that has found the key just now, by a clock that
-        // is ahead.
         let until = later(now, LEEWAY);
-        let ends_at = self.last_token_end(until).await?;
-        let keys: Vec<(String,)> = self.rows(IDS, values![user]).await?;
-        Ok(keys.into_iter().map(|(id,)| (Revoked::SidUntil(id, until), ends_at)).collect())
+        let longest = self.last_token_end(now).await?;
+        let keys: Vec<Stopped> = self.rows(ALL, values![user]).await?;
+        let revoked = |key: Stopped| {
+            let ends_at = key.known_until(longest, now);
+            (Revoked::SidUntil(key.id, until), ends_at)
+        };
+        Ok(keys.into_iter().map(revoked).collect())
+    }
+}
+
+impl Stopped {
+    /// How long it has to be known, if the longest token that it may have minted ends at a time.
+    fn known_until(&self, longest: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
+        let forgotten = later(now, FORGOTTEN);
+        match self.scopes.split_ascii_whitespace().any(|scope| scope.starts_with("mint:")) {
+            true => longest.max(forgotten),
+            false => forgotten,
+        }
     }
 }
 

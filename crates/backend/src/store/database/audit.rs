@@ -13,6 +13,9 @@ use crate::store::{
     Aftermath, AuditFilter, AuditPosition, AuditStore, NewAuditEntry, StoreError, StoredAuditEntry,
 };
 
+const COLUMNS: &str = "SELECT position, at, actor, action, target, address, result, trace_id, \
+     detail FROM audit";
+
 #[derive(FromRow)]
 struct Entry {
     position: i64,
@@ -64,7 +67,7 @@ fn statement(filter: &AuditFilter, before: Option<AuditPosition>) -> (String, Ve
         ("at <", until.map(Value::from)),
         ("position <", before.map(|before| before.0.into())),
     ];
-    let mut statement = "SELECT * FROM audit".to_owned();
+    let mut statement = COLUMNS.to_owned();
     let mut values = values![];
     for (condition, value) in conditions {
         let Some(value) = value else { continue };

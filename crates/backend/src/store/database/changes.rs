@@ -11,8 +11,8 @@ use super::{
     sign_ins::{Ended, revoked, were_living},
 };
 use crate::store::{
-    Account, AccountChange, AccountUpdate, After, ProofHash, ProofPurpose, Proved, Revoked,
-    SecretText, SignInEnd, StoreError,
+    Account, AccountChange, AccountUpdate, After, Authority, ProofHash, ProofPurpose, Proved,
+    Revoked, SecretText, SignInEnd, StoreError,
 };
 
 const OTHER_ADMINISTRATORS: &str = "SELECT COUNT(*) FROM accounts \
@@ -43,6 +43,7 @@ impl Database {
         user: &UserId,
         expected: Option<u64>,
         change: &AccountChange,
+        by: Option<&Authority>,
         after: After<'_, AccountUpdate>,
         now: OffsetDateTime,
     ) -> Result<AccountUpdate, StoreError> {
@@ -53,6 +54,9 @@ impl Database {
         let Some(before) = transaction.hold_account(user).await? else {
             return transaction.refuse(AccountUpdate::Gone, after, now).await;
         };
+        if !transaction.may(by).await? {
+            return transaction.refuse(AccountUpdate::Unauthorized, after, now).await;
+        }
         if expected.is_some_and(|expected| expected != before.version) {
             return transaction.refuse(AccountUpdate::Outdated, after, now).await;
         }
@@ -100,6 +104,7 @@ impl Database {
         &self,
         user: &UserId,
         free_at: OffsetDateTime,
+        by: Option<&Authority>,
         after: After<'_, AccountUpdate>,
         now: OffsetDateTime,
     ) -> Result<AccountUpdate, StoreError> {
@@ -109,6 +114,9 @@ impl Database {
         let Some(account) = transaction.hold_account(user).await? else {
             return transaction.refuse(AccountUpdate::Gone, after, now).await;
         };
+        if !transaction.may(by).await? {
+            return transaction.refuse(AccountUpdate::Unauthorized, after, now).await;
+        }
         if account.is_administrator() && transaction.is_only_administrator(user).await? {
             return transaction.refuse(AccountUpdate::LastAdmin, after, now).await;
         }
@@ -116,11 +124,11 @@ impl Database {
         transaction.execute(REMEMBER_FORMER, values![user, free_at]).await?;
         transaction.forget_registration(user).await?;
         let sign_ins = transaction.remove_sign_ins(user).await?;
-        let keys = transaction.remove_keys(user).await?;
+        let keys = transaction.remove_keys(user, free_at).await?;
         transaction.forget_proof(ProofPurpose::Reset, user).await?;
         let ends_at = transaction.last_token_end(now).await?;
         let mut ending = revoked(&sign_ins, now);
-        ending.extend(keys.into_iter().map(|key| (Revoked::Sid(key), ends_at)));
+        ending.extend(transaction.revoked_keys(keys, now).await?);
         ending.push((Revoked::Unbound(user.clone(), now), ends_at));
         transaction.revoke(&ending).await?;
         transaction.keep(AccountUpdate::Done(were_living(sign_ins, now)), after, now).await
@@ -192,7 +200,10 @@ impl AccountChange {
                 has_changed = true;
             }
             Self::Rehash(hash) => account.password = Some(hash.clone()),
-            Self::Language(language) => account.language = *language,
+            Self::Language(language) => {
+                account.language = *language;
+                has_changed = *language != before.language;
+            }
             Self::Roles(roles) if *roles == before.roles => {}
             Self::Roles(roles) => {
                 account.roles.clone_from(roles);

@@ -5,12 +5,13 @@ use std::{borrow::Cow, time::Duration};
 
 use common::UserId;
 use sqlx::{
-    Database, Encode, FromRow, Postgres, SqlSafeStr, SqlStr, Sqlite, Type,
+    AssertSqlSafe, Database, Encode, FromRow, Postgres, SqlSafeStr, SqlStr, Sqlite, Type,
     postgres::{PgPool, PgRow},
     query::Query,
     sqlite::{SqlitePool, SqliteRow},
 };
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use crate::store::StoreError;
 
@@ -18,12 +19,19 @@ use crate::store::StoreError;
 /// takes too long, see [`SETTINGS`]. After that its end of the connection is gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
+/// How long whoever writes to a file waits for those before them. What takes longer is told that it
+/// does not work, as over a server.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+
 /// What every connection to a server begins with: it gives up what takes too long, and lets go of
 /// what was held by a node that is gone.
 pub(super) const SETTINGS: &str = "SET lock_timeout = '5s'; \
      SET statement_timeout = '6s'; \
      SET idle_in_transaction_session_timeout = '10s'; \
      SET client_min_messages = 'warning'";
+
+/// Rows of one statement that writes a great many.
+const TOGETHER: usize = 100;
 
 /// Connections to either.
 #[derive(Clone)]
@@ -59,6 +67,24 @@ pub(super) trait Row:
 impl<R> Row for R where R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin
 {}
 
+/// What time it is for a step that waits: by the clock of whoever asked for it, and not when they
+/// asked. What is decided by a row that others held is decided by the time at which they let it go.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    at: OffsetDateTime,
+    since: Instant,
+}
+
+impl Asked {
+    pub(super) fn at(now: OffsetDateTime) -> Self {
+        Self { at: now, since: Instant::now() }
+    }
+
+    pub(super) fn now(self) -> OffsetDateTime {
+        after(self.at, self.since.elapsed())
+    }
+}
+
 /// Several statements as one step. It is undone when dropped before [`commit`](Self::commit).
 ///
 /// In SQLite one is made at a time. In PostgreSQL each statement sees what others have committed
@@ -82,9 +108,9 @@ impl Kind {
         let sql = sql.into_sql_str();
         match self {
             Self::Sqlite { readers, .. } => {
-                read(query(sql, values).fetch_all(readers).await.map_err(unavailable)?)
+                read(&query(sql, values).fetch_all(readers).await.map_err(failed)?)
             }
-            Self::Postgres(pool) => read(soon(query(sql, values).fetch_all(pool)).await?),
+            Self::Postgres(pool) => read(&soon(query(sql, values).fetch_all(pool)).await?),
         }
     }
 
@@ -106,7 +132,7 @@ impl Kind {
         let sql = sql.into_sql_str();
         match self {
             Self::Sqlite { writer, .. } => {
-                let done = query(sql, values).execute(writer).await.map_err(unavailable)?;
+                let done = query(sql, values).execute(writer).await.map_err(failed)?;
                 Ok(done.rows_affected())
             }
             Self::Postgres(pool) => {
@@ -118,9 +144,10 @@ impl Kind {
     /// Begins a step of several statements.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Transaction::Sqlite(
-                writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?,
-            ),
+            Self::Sqlite { writer, .. } => {
+                let begun = tokio::time::timeout(TURN_WITHIN, writer.begin_with("BEGIN IMMEDIATE"));
+                Transaction::Sqlite(begun.await.map_err(unavailable)?.map_err(failed)?)
+            }
             Self::Postgres(pool) => Transaction::Postgres(soon(pool.begin()).await?),
         })
     }
@@ -137,10 +164,10 @@ impl Transaction {
         match self {
             Self::Sqlite(transaction) => {
                 let rows = query(sql, values).fetch_all(&mut **transaction).await;
-                read(rows.map_err(unavailable)?)
+                read(&rows.map_err(failed)?)
             }
             Self::Postgres(transaction) => {
-                read(soon(query(sql, values).fetch_all(&mut **transaction)).await?)
+                read(&soon(query(sql, values).fetch_all(&mut **transaction)).await?)
             }
         }
     }
@@ -174,12 +201,34 @@ impl Transaction {
         Ok(match self {
             Self::Sqlite(transaction) => {
                 let done = query(sql, values).execute(&mut **transaction).await;
-                done.map_err(unavailable)?.rows_affected()
+                done.map_err(failed)?.rows_affected()
             }
             Self::Postgres(transaction) => {
                 soon(query(sql, values).execute(&mut **transaction)).await?.rows_affected()
             }
         })
+    }
+
+    /// Writes rows, of whose statement all but the values is said.
+    pub(super) async fn insert(
+        &mut self,
+        into: &'static str,
+        mut rows: Vec<Vec<Value<'_>>>,
+    ) -> Result<(), StoreError> {
+        while !rows.is_empty() {
+            let later = rows.split_off(rows.len().min(TOGETHER));
+            let (mut values, mut places) = (Vec::new(), Vec::new());
+            for row in std::mem::replace(&mut rows, later) {
+                let numbers = (values.len() + 1..).take(row.len());
+                let row_places: Vec<String> = numbers.map(|number| format!("${number}")).collect();
+                places.push(format!("({})", row_places.join(", ")));
+                values.extend(row);
+            }
+            // Nothing but the numbers of values goes into it.
+            let statement = AssertSqlSafe(format!("{into}{}", places.join(", ")));
+            self.execute(statement, values).await?;
+        }
+        Ok(())
     }
 
     /// Waits for its turn to do what one does at a time, and keeps it to the end.
@@ -206,7 +255,7 @@ impl Transaction {
     /// Makes it last.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(transaction) => transaction.commit().await.map_err(unavailable),
+            Self::Sqlite(transaction) => transaction.commit().await.map_err(failed),
             Self::Postgres(transaction) => soon(transaction.commit()).await,
         }
     }
@@ -224,11 +273,11 @@ where
     })
 }
 
-fn read<F, R: for<'r> FromRow<'r, F>>(rows: Vec<F>) -> Result<Vec<R>, StoreError>
+fn read<F, R: for<'r> FromRow<'r, F>>(rows: &[F]) -> Result<Vec<R>, StoreError>
 where
     F: sqlx::Row,
 {
-    rows.iter().map(R::from_row).collect::<Result<_, _>>().map_err(unavailable)
+    rows.iter().map(R::from_row).collect::<Result<_, _>>().map_err(failed)
 }
 
 /// Waits for a server, and not for one that has gone without a word.
@@ -236,8 +285,27 @@ pub(super) async fn soon<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(ANSWER_WITHIN, work).await {
-        Ok(done) => done.map_err(unavailable),
+        Ok(done) => done.map_err(failed),
         Err(late) => Err(unavailable(late)),
+    }
+}
+
+/// Why a database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the database says: {message} ({code})")]
+struct Refusal {
+    message: String,
+    code: String,
+}
+
+/// What a server says of the values of a row is nobody's business.
+pub(super) fn failed(error: sqlx::Error) -> StoreError {
+    match error {
+        sqlx::Error::Database(said) => {
+            let code = said.code().unwrap_or_default().into_owned();
+            unavailable(Refusal { message: said.message().to_owned(), code })
+        }
+        error => unavailable(error),
     }
 }
 

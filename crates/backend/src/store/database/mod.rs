@@ -20,14 +20,15 @@ mod url;
 use std::{fmt, time::Duration};
 
 use sqlx::{
-    Connection, Executor, PgConnection, SqliteConnection,
-    migrate::{Migrate, MigrateError, Migrator},
+    Connection, Executor, PgConnection,
+    migrate::{Migrate, Migrator},
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+    sqlite::SqlitePool,
 };
 
 pub use self::url::{DatabaseUrl, InvalidDatabaseUrl};
 use self::{
-    connection::{Kind, SETTINGS, unavailable, values},
+    connection::{Kind, SETTINGS, failed, unavailable, values},
     url::Place,
 };
 use super::{SqliteStore, StoreError, sqlite};
@@ -47,6 +48,9 @@ const BINARY: &str = "CREATE COLLATION IF NOT EXISTS \"BINARY\" FROM \"C\"";
 /// Connections to PostgreSQL, and how long a request waits for one.
 const CONNECTIONS: u32 = 16;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long it may take to bring the tables up to date, or to wait for another node that does.
+const MIGRATE_WITHIN: Duration = Duration::from_secs(60);
 
 /// How long a connection that was left in the middle of something has to say that it is well.
 const RECOVER_WITHIN: Duration = Duration::from_secs(2);
@@ -71,19 +75,17 @@ impl Database {
     /// # Errors
     /// When it cannot be reached, or a newer program has written it.
     pub async fn open(url: &DatabaseUrl, longest_token: Duration) -> Result<Self, StoreError> {
-        let (kind, migrations_applied) = match url.place() {
+        let database = match url.place() {
             Place::Sqlite(file) => {
                 let (writer, readers) = sqlite::pools(file).await?;
-                let applied = migrate_sqlite(&writer).await?;
-                (Kind::Sqlite { writer, readers }, applied)
+                Self::of_file(writer, readers).await?
             }
             Place::Postgres(options) => {
-                let applied = migrate_postgres(options).await?;
-                (Kind::Postgres(pool(options)), applied)
+                let migrations_applied = migrate_postgres(options).await?;
+                let (kind, place) = (Kind::Postgres(pool(options)), format!("postgres {url}"));
+                Self { kind, place, is_beside: false, migrations_applied }
             }
         };
-        let place = format!("{} {url}", kind.name());
-        let database = Self { kind, place, is_beside: false, migrations_applied };
         database.remember(longest_token).await
     }
 
@@ -94,11 +96,15 @@ impl Database {
     /// As for [`open`](Self::open).
     pub async fn beside(store: &SqliteStore, longest_token: Duration) -> Result<Self, StoreError> {
         let (writer, readers) = store.pools();
-        let migrations_applied = migrate_sqlite(&writer).await?;
-        let place = writer.connect_options().get_filename().display().to_string();
+        let database = Self::of_file(writer, readers).await?;
+        Self { is_beside: true, ..database }.remember(longest_token).await
+    }
+
+    async fn of_file(writer: SqlitePool, readers: SqlitePool) -> Result<Self, StoreError> {
+        let migrations_applied = sqlite::migrate(&writer, &migrations()).await?;
+        let place = format!("sqlite {}", writer.connect_options().get_filename().display());
         let kind = Kind::Sqlite { writer, readers };
-        let place = format!("{} {place}", kind.name());
-        Self { kind, place, is_beside: true, migrations_applied }.remember(longest_token).await
+        Ok(Self { kind, place, is_beside: false, migrations_applied })
     }
 
     /// Brings the tables of a database up to date and says how many migrations that took.
@@ -136,15 +142,6 @@ impl Database {
     }
 }
 
-impl Kind {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Sqlite { .. } => "sqlite",
-            Self::Postgres(_) => "postgres",
-        }
-    }
-}
-
 /// What it is, and where.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -175,33 +172,26 @@ fn pool(options: &PgConnectOptions) -> PgPool {
         .connect_lazy_with(options.clone())
 }
 
-/// All migrations are one step, which nobody else takes at the same time.
-async fn migrate_sqlite(writer: &sqlx::SqlitePool) -> Result<usize, StoreError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
-    let connection: &mut SqliteConnection = &mut transaction;
-    connection.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(unfit)?;
-    let before = connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(unfit)?;
-    migrations().run(&mut *connection).await.map_err(unfit)?;
-    transaction.commit().await.map_err(unavailable)?;
-    Ok(MIGRATIONS.iter().count() - before.len())
-}
-
 async fn migrate_postgres(options: &PgConnectOptions) -> Result<usize, StoreError> {
     let connected = tokio::time::timeout(CONNECT_WITHIN, PgConnection::connect_with(options));
-    let mut connection = match connected.await {
-        Ok(connected) => connected.map_err(unavailable)?,
-        Err(_) => return Err(unavailable(Silence)),
-    };
-    let mut transaction = connection.begin().await.map_err(unavailable)?;
+    let connection = connected.await.map_err(|_| unavailable(Late::NoAnswer))?;
+    let connection = connection.map_err(failed)?;
+    let migrated = tokio::time::timeout(MIGRATE_WITHIN, migrate_over(connection));
+    migrated.await.map_err(|_| unavailable(Late::NotUpToDate))?
+}
+
+/// All migrations are one step, which nobody else takes at the same time.
+async fn migrate_over(mut connection: PgConnection) -> Result<usize, StoreError> {
+    let mut transaction = connection.begin().await.map_err(failed)?;
     let within: &mut PgConnection = &mut transaction;
     for statement in ["SET LOCAL client_min_messages = 'warning'", MIGRATIONS_LOCK, BINARY] {
-        within.execute(statement).await.map_err(unavailable)?;
+        within.execute(statement).await.map_err(failed)?;
     }
-    within.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(unfit)?;
-    let before = within.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(unfit)?;
-    migrations().run(&mut *within).await.map_err(unfit)?;
-    transaction.commit().await.map_err(unavailable)?;
-    connection.close().await.map_err(unavailable)?;
+    within.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(sqlite::unfit)?;
+    let before = within.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(sqlite::unfit)?;
+    migrations().run(&mut *within).await.map_err(sqlite::unfit)?;
+    transaction.commit().await.map_err(failed)?;
+    connection.close().await.map_err(failed)?;
     Ok(MIGRATIONS.iter().count() - before.len())
 }
 
@@ -213,14 +203,11 @@ fn migrations() -> Migrator {
     migrations
 }
 
-fn unfit(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::VersionMissing(_) => StoreError::TooNew,
-        error => unavailable(error),
-    }
-}
-
-/// Nobody answers where a server should be.
+/// What took too long.
 #[derive(Debug, thiserror::Error)]
-#[error("no server answers within {} s", CONNECT_WITHIN.as_secs())]
-struct Silence;
+enum Late {
+    #[error("no server answers within {} s", CONNECT_WITHIN.as_secs())]
+    NoAnswer,
+    #[error("the tables are not up to date after {} s", MIGRATE_WITHIN.as_secs())]
+    NotUpToDate,
+}

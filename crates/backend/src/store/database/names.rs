@@ -8,7 +8,7 @@ use super::connection::{Transaction, values};
 use crate::store::StoreError;
 
 /// Of `_` a pattern would make more than it is.
-const OF_NAME: &str = "SELECT \
+pub(super) const OF_NAME: &str = "SELECT \
      (SELECT COUNT(*) FROM accounts WHERE user_id = $1) AS accounts, \
      (SELECT COUNT(*) FROM former_accounts WHERE user_id = $1 AND free_at > $2) AS former, \
      (SELECT COUNT(*) FROM registrations WHERE user_id = $1 AND ends_at > $2) AS registrations, \

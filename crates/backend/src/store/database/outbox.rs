@@ -12,9 +12,8 @@ use crate::store::{Attempt, Backlog, Errand, ErrandKind, OutboxStore, StoreError
 
 const DUE: &str = "SELECT COUNT(*) FROM outbox WHERE kind = $1 AND is_dead = 0 AND due_at <= $2";
 
-/// Whoever waits in PostgreSQL for a row that another takes, looks again at what is outside of the
-/// inner query alone, once the other is done: the same conditions stand there too, and it is not
-/// due any more.
+/// Whoever waits in PostgreSQL for a row that someone settles just now, looks again when that is
+/// done, and then at what is outside of the inner query alone: so the conditions stand there too.
 const TAKE_UP: &str = "UPDATE outbox SET due_at = $4, attempts = attempts + 1 \
      WHERE id IN (SELECT id FROM outbox WHERE kind = $1 AND is_dead = 0 AND due_at <= $2 \
              ORDER BY due_at, created_at, id LIMIT $3) \
@@ -30,7 +29,8 @@ const DIES: &str = "UPDATE outbox SET is_dead = 1, last_error = $3 \
 const BACKLOG: &str = "SELECT is_dead, COUNT(*) FROM outbox WHERE kind = $1 GROUP BY is_dead";
 const DEAD: &str = "SELECT id, kind, payload, created_at, attempts, last_error FROM outbox \
      WHERE is_dead = 1 ORDER BY created_at DESC, id DESC LIMIT $1";
-const REVIVE: &str = "UPDATE outbox SET is_dead = 0, due_at = $2 WHERE id = $1 AND is_dead = 1";
+const REVIVE: &str = "UPDATE outbox SET is_dead = 0, due_at = $2, attempts = 0 \
+     WHERE id = $1 AND is_dead = 1";
 
 #[derive(FromRow)]
 struct Entry {

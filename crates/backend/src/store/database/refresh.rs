@@ -8,7 +8,9 @@ use time::OffsetDateTime;
 
 use super::{
     Database,
-    connection::{Transaction, after as later, moment, moment_if_any, unsigned, user_id, values},
+    connection::{
+        Asked, Transaction, after as later, moment, moment_if_any, unsigned, user_id, values,
+    },
     sign_ins::{chain_text, hash_text, revoked},
 };
 use crate::store::{
@@ -56,8 +58,11 @@ impl Database {
         after: After<'_, Refreshed>,
         now: OffsetDateTime,
     ) -> Result<Refreshed, StoreError> {
+        let asked = Asked::at(now);
         let mut transaction = self.kind.begin().await?;
         let held: Option<Held> = transaction.row(HOLD, values![chain_text(refresh.chain)]).await?;
+        // Whoever held it before has rotated it at a time that was later than this was asked for.
+        let now = asked.now();
         let Some(held) = held.filter(Held::is_refreshed) else {
             return transaction.refuse(Refreshed::Invalid, after, now).await;
         };

@@ -1,5 +1,7 @@
 //! How accounts come to be: by hand, or by a wish whose address is proved.
 
+use std::time::Duration;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use common::{
     UserId,
@@ -11,7 +13,7 @@ use time::OffsetDateTime;
 use super::{
     Database,
     accounts::{language, roles_text},
-    connection::{Transaction, moment, user_id, values},
+    connection::{Asked, Transaction, after as later, moment, user_id, values},
 };
 use crate::store::{
     AccountCreation, After, NewAccount, NewProof, ProofHash, ProofPurpose, Proved, Recipient,
@@ -29,8 +31,11 @@ const REGISTER: &str = "INSERT INTO registrations \
          (user_id, email, password, language, is_known, created_at, ends_at) \
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const FORGET_REGISTRATION: &str = "DELETE FROM registrations WHERE user_id = $1";
-const FORGET_REGISTRATIONS: &str =
-    "DELETE FROM registrations WHERE email = $1 AND user_id <> $2 RETURNING user_id";
+
+/// Those of an address that has an account now. They go on to hold their names: whoever asks for one
+/// is not to learn that the address has an account.
+const MAKE_KNOWN: &str = "UPDATE registrations SET is_known = 1 \
+     WHERE email = $1 AND user_id <> $2 RETURNING user_id";
 const REGISTRATIONS: &str = "SELECT user_id, email, password, language, ends_at \
      FROM registrations WHERE email = $1 AND ends_at > $2 ORDER BY created_at DESC, user_id";
 
@@ -45,6 +50,10 @@ const ISSUE: &str = "INSERT INTO proofs (purpose, user_id, hash, ends_at) VALUES
 const OWNER: &str = "SELECT user_id FROM proofs WHERE purpose = $1 AND hash = $2 AND ends_at > $3";
 const USE: &str = "DELETE FROM proofs WHERE purpose = $1 AND hash = $2 AND ends_at > $3";
 const FORGET_PROOF: &str = "DELETE FROM proofs WHERE purpose = $1 AND user_id = $2";
+
+/// How far behind the beginning of an account tokens end that were minted for its name without a
+/// sign-in: whoever minted one just before the account was there may have a clock that is ahead.
+const STRAGGLERS: Duration = Duration::from_secs(2);
 
 #[derive(FromRow)]
 struct Entry {
@@ -62,6 +71,7 @@ impl Database {
         after: After<'_, AccountCreation>,
         now: OffsetDateTime,
     ) -> Result<AccountCreation, StoreError> {
+        let asked = Asked::at(now);
         let mut transaction = self.kind.begin().await?;
         transaction.turn("names").await?;
         // Whoever makes an account by hand goes before those who only wish for its name.
@@ -74,7 +84,7 @@ impl Database {
             return transaction.refuse(AccountCreation::EmailTaken, after, now).await;
         }
         transaction.forget_registration(&account.user).await?;
-        transaction.create(account, now).await?;
+        transaction.create(account, asked, now).await?;
         transaction.keep(AccountCreation::Done, after, now).await
     }
 
@@ -141,6 +151,7 @@ impl Database {
         now: OffsetDateTime,
     ) -> Result<Proved, StoreError> {
         let purpose = ProofPurpose::Verify;
+        let asked = Asked::at(now);
         let mut transaction = self.kind.begin().await?;
         transaction.turn("names").await?;
         let Some(user) = transaction.owner_of_proof(purpose, hash, now).await? else {
@@ -154,8 +165,7 @@ impl Database {
         }
         let Registration { user, email, password, language, .. } = registration;
         transaction.forget_registration(&user).await?;
-        let others: Vec<(String,)> =
-            transaction.rows(FORGET_REGISTRATIONS, values![&email, &user]).await?;
+        let others: Vec<(String,)> = transaction.rows(MAKE_KNOWN, values![&email, &user]).await?;
         for (other,) in others {
             transaction.execute(FORGET_PROOF, values![purpose.as_str(), other]).await?;
         }
@@ -166,7 +176,7 @@ impl Database {
             roles: Roles::from([Role::User]),
             language,
         };
-        transaction.create(&account, now).await?;
+        transaction.create(&account, asked, now).await?;
         transaction.keep(Proved::Done(user, Vec::new()), after, now).await
     }
 
@@ -185,6 +195,7 @@ impl Transaction {
     async fn create(
         &mut self,
         account: &NewAccount,
+        asked: Asked,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let NewAccount { user, email, password, roles, language } = account;
@@ -193,8 +204,9 @@ impl Transaction {
         let (roles, language) = (roles_text(roles), Language::as_str(*language));
         let values = values![user, email.as_deref(), password, roles, language, now];
         self.execute(CREATE, values).await?;
-        let ends_at = self.last_token_end(now).await?;
-        self.revoke(&[(Revoked::Unbound(user.clone(), now), ends_at)]).await
+        let until = later(asked.now(), STRAGGLERS);
+        let ends_at = self.last_token_end(until).await?;
+        self.revoke(&[(Revoked::Unbound(user.clone(), until), ends_at)]).await
     }
 
     /// Holds the registration with this name, if it can become an account.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, FromRow};
+use common::jwt::LEEWAY;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 
 use super::{
     Database,
-    connection::{Transaction, Value, after, moment, unsigned, user_id, values},
+    connection::{Transaction, after, moment, unsigned, user_id, values},
 };
 use crate::store::{Revocation, RevocationStore, Revoked, StoreError};
 
@@ -18,9 +19,7 @@ const REVOCATIONS: &str = "SELECT position, sid, user_id, until, ends_at FROM re
 
 const LONGEST_TOKEN: &str = "SELECT lifetime FROM longest_token";
 
-/// Rows of one statement.
-const TOGETHER: usize = 100;
-const COLUMNS: usize = 5;
+const REVOKE: &str = "INSERT INTO revocations (position, sid, user_id, until, ends_at) VALUES ";
 
 #[derive(FromRow)]
 struct Entry {
@@ -50,13 +49,13 @@ impl RevocationStore for Database {
 }
 
 impl Transaction {
-    /// When a token ends that is minted now, at the latest.
+    /// When a token ends that is minted now, at the latest, by a clock that may be ahead.
     pub(super) async fn last_token_end(
         &mut self,
         now: OffsetDateTime,
     ) -> Result<OffsetDateTime, StoreError> {
         let longest = self.number(LONGEST_TOKEN, values![]).await?;
-        Ok(after(now, Duration::from_micros(unsigned(longest)?)))
+        Ok(after(now, LEEWAY + Duration::from_micros(unsigned(longest)?)))
     }
 
     /// Revokes tokens that would end by themselves at some time. Nothing that others hold may be
@@ -69,40 +68,16 @@ impl Transaction {
             return Ok(());
         }
         let first = self.places("revocations", revoked.len()).await?;
-        let numbered: Vec<_> = (first..).zip(revoked).collect();
-        for rows in numbered.chunks(TOGETHER) {
-            let mut values = Vec::with_capacity(COLUMNS * rows.len());
-            for (position, (revoked, ends_at)) in rows {
-                let (sid, user, until) = match revoked {
-                    Revoked::Sid(sid) => (Some(sid.as_str()), None, None),
-                    Revoked::SidUntil(sid, until) => (Some(sid.as_str()), None, Some(*until)),
-                    Revoked::Unbound(user, until) => (None, Some(user.as_str()), Some(*until)),
-                };
-                values.extend::<[Value<'_>; COLUMNS]>([
-                    (*position).into(),
-                    sid.into(),
-                    user.into(),
-                    until.into(),
-                    (*ends_at).into(),
-                ]);
-            }
-            // Nothing but the numbers of values goes into it.
-            self.execute(AssertSqlSafe(insert(rows.len())), values).await?;
-        }
-        Ok(())
+        let rows = (first..).zip(revoked).map(|(position, (revoked, ends_at))| {
+            let (sid, user, until) = match revoked {
+                Revoked::Sid(sid) => (Some(sid.as_str()), None, None),
+                Revoked::SidUntil(sid, until) => (Some(sid.as_str()), None, Some(*until)),
+                Revoked::Unbound(user, until) => (None, Some(user.as_str()), Some(*until)),
+            };
+            values![position, sid, user, until, *ends_at]
+        });
+        self.insert(REVOKE, rows.collect()).await
     }
-}
-
-/// A statement for so many rows.
-fn insert(rows: usize) -> String {
-    let rows: Vec<String> = (0..rows)
-        .map(|row| {
-            let values = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column));
-            format!("({})", values.collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    let rows = rows.join(", ");
-    format!("INSERT INTO revocations (position, sid, user_id, until, ends_at) VALUES {rows}")
 }
 
 impl TryFrom<Entry> for Revocation {

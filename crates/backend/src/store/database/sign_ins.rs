@@ -29,19 +29,23 @@ const OLDEST: &str = "SELECT id, user_id, created_at, ends_at, token_end FROM si
 /// More than anyone has.
 const ALL: i64 = i64::MAX;
 
-/// One of a user, or one that a token names. What is over by itself is ended as well while a token
-/// of it lives.
+/// How many an account has at most, whatever the policy says: whoever knows a password must not
+/// make every change of the account a great work.
+const MOST: u32 = 1000;
+
+/// One of a user, or one that a token names. What is over by itself is ended as well: a token of it
+/// may live, and by the clock of another node it may not be over.
 const END: &str = "UPDATE sign_ins SET ended_at = $3, reason = $4, successor = NULL \
-     WHERE user_id = $1 AND id = $2 AND ended_at = 0 AND (ends_at > $3 OR token_end > $3) \
+     WHERE user_id = $1 AND id = $2 AND ended_at = 0 \
      RETURNING id, user_id, created_at, ends_at, token_end";
 pub(super) const END_CHAIN: &str = "UPDATE sign_ins \
          SET ended_at = $2, reason = $3, successor = NULL \
-     WHERE chain = $1 AND ended_at = 0 AND (ends_at > $2 OR token_end > $2) \
+     WHERE chain = $1 AND ended_at = 0 \
      RETURNING id, user_id, created_at, ends_at, token_end";
 
 /// All of a user but one; none has an empty name.
 const END_OTHERS: &str = "UPDATE sign_ins SET ended_at = $3, reason = $4, successor = NULL \
-     WHERE user_id = $1 AND id <> $2 AND ended_at = 0 AND (ends_at > $3 OR token_end > $3) \
+     WHERE user_id = $1 AND id <> $2 AND ended_at = 0 \
      RETURNING id, user_id, created_at, ends_at, token_end";
 
 const REMOVE: &str = "DELETE FROM sign_ins WHERE user_id = $1 \
@@ -50,7 +54,7 @@ const REMOVE: &str = "DELETE FROM sign_ins WHERE user_id = $1 \
 
 const LIST: &str = "SELECT id, kind, label, user_agent, address, created_at, last_used_at, ends_at \
      FROM sign_ins WHERE user_id = $1 AND ended_at = 0 AND ends_at > $2 \
-     ORDER BY created_at DESC, id DESC";
+     ORDER BY created_at DESC, id DESC LIMIT $3";
 
 /// A sign-in that was ended.
 #[derive(FromRow)]
@@ -93,10 +97,8 @@ impl SignInStore for Database {
             return transaction.refuse(Beginning::Outdated, after, now).await;
         }
         transaction.begin_sign_in(sign_in, now).await?;
-        let mut ended = Vec::new();
-        if let Some(most) = most {
-            ended = transaction.end_oldest(sign_in, most, now).await?;
-        }
+        let most = most.map_or(MOST, |most| most.min(MOST));
+        let ended = transaction.end_oldest(sign_in, most, now).await?;
         transaction.revoke(&revoked(&ended, now)).await?;
         transaction.keep(Beginning::Begun(were_living(ended, now)), after, now).await
     }
@@ -163,7 +165,7 @@ impl SignInStore for Database {
     }
 
     async fn list(&self, user: &UserId, now: OffsetDateTime) -> Result<Vec<SignIn>, StoreError> {
-        let listed: Vec<Listed> = self.kind.read(LIST, values![user, now]).await?;
+        let listed: Vec<Listed> = self.kind.read(LIST, values![user, now, MOST]).await?;
         listed.into_iter().map(SignIn::try_from).collect()
     }
 }

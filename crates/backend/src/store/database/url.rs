@@ -47,7 +47,11 @@ impl FromStr for DatabaseUrl {
         let invalid = InvalidDatabaseUrl::Server;
         let mut url = url::Url::parse(text).map_err(|_| invalid.clone())?;
         let options: PgConnectOptions = text.parse().map_err(|_| invalid.clone())?;
-        if !url.has_host() || url.path().trim_matches('/').is_empty() {
+        // The library would take what is missing from the environment, or make it up.
+        let says = |names: &[&str]| url.query_pairs().any(|(key, _)| names.contains(&&*key));
+        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+        let has_database = !url.path().trim_matches('/').is_empty();
+        if !(has_host || says(&["host", "hostaddr"])) || !(has_database || says(&["dbname"])) {
             return Err(invalid);
         }
         if url.password().is_some() {
@@ -92,6 +96,10 @@ mod tests {
         assert_eq!(url.to_string(), "postgres://easel:***@db.example/accounts");
         assert!(!format!("{url:?}").contains("s3cret"));
         assert!(url.is_shared());
+        let url: DatabaseUrl =
+            "postgres:///accounts?host=/run/postgresql&password=s3cret".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres:///accounts");
+        assert!(!format!("{url:?}").contains("s3cret"));
         let url: DatabaseUrl = "sqlite://data/accounts.db".parse().unwrap();
         assert_eq!(
             (url.to_string().as_str(), url.is_shared()),
@@ -110,6 +118,7 @@ mod tests {
             ("postgres://", InvalidDatabaseUrl::Server),
             ("postgres://host", InvalidDatabaseUrl::Server),
             ("postgres://host/", InvalidDatabaseUrl::Server),
+            ("postgres:///easel", InvalidDatabaseUrl::Server),
         ] {
             let refused = text.parse::<DatabaseUrl>();
             assert_eq!(refused.unwrap_err(), fault, "{text}");

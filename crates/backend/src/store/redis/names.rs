@@ -105,6 +105,7 @@ impl Names {
         match owner {
             ShareOwner::User(user) => format!("{}rate:{limit}", self.user(user)),
             ShareOwner::Session(address) => format!("{}:rate:{limit}", self.session(address)),
+            ShareOwner::Account(hash) => format!("{}rate:{limit}:{}", self.prefix, hex(hash)),
         }
     }
 }

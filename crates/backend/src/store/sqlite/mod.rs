@@ -26,14 +26,15 @@ use common::{
     api::{Args, Visibility},
 };
 use sqlx::{
-    Connection, Row,
-    migrate::Migrator,
+    Connection, Row, SqliteConnection,
+    migrate::{Migrate, MigrateError, Migrator},
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
         SqliteSynchronous,
     },
 };
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use self::{
     updates::Updates,
@@ -49,6 +50,11 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 /// How long a connection waits for another process that writes: `easel token` beside a
 /// running server.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What SQLite says when another connection has the file (`SQLITE_BUSY`), and the pause until it is
+/// asked again.
+const BUSY: &str = "5";
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Connections that read.
 const READERS: u32 = 4;
@@ -73,7 +79,7 @@ impl SqliteStore {
     /// When the file cannot be created, opened or migrated.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
         let (writer, readers) = pools(file).await?;
-        MIGRATIONS.run(&writer).await.map_err(unavailable)?;
+        migrate(&writer, &MIGRATIONS).await?;
         Ok(Self { writer, readers, updates: Arc::default() })
     }
 
@@ -112,10 +118,52 @@ pub(super) async fn pools(file: &Path) -> Result<(SqlitePool, SqlitePool), Store
         let is_free = !connection.is_in_transaction();
         Box::pin(async move { Ok(is_free) })
     });
-    let writer = writer.connect_with(options.clone()).await.map_err(unavailable)?;
-    let readers = pool.max_connections(READERS).connect_with(options.read_only(true));
-    let readers = readers.await.map_err(unavailable)?;
+    let writer = connected(writer, options.clone()).await?;
+    let readers = connected(pool.max_connections(READERS), options.read_only(true)).await?;
     Ok((writer, readers))
+}
+
+/// Connects, and waits for others that make the same file at the same time: what they change of
+/// how it is written, SQLite does not wait for by itself.
+async fn connected(
+    pool: SqlitePoolOptions,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, StoreError> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some(BUSY) && Instant::now() < until =>
+            {
+                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            }
+            done => return done.map_err(unavailable),
+        }
+    }
+}
+
+/// Brings tables up to date and says how many migrations that took. All of them are one step, which
+/// no other process takes at the same time.
+pub(super) async fn migrate(
+    writer: &SqlitePool,
+    migrations: &Migrator,
+) -> Result<usize, StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+    let connection: &mut SqliteConnection = &mut transaction;
+    let table = &migrations.table_name;
+    connection.ensure_migrations_table(table).await.map_err(unfit)?;
+    let before = connection.list_applied_migrations(table).await.map_err(unfit)?;
+    migrations.run(&mut *connection).await.map_err(unfit)?;
+    transaction.commit().await.map_err(unavailable)?;
+    Ok(migrations.iter().count() - before.len())
+}
+
+/// Why tables are not brought up to date.
+pub(super) fn unfit(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(_) => StoreError::TooNew,
+        error => unavailable(error),
+    }
 }
 
 /// Creates the file, if need be, before SQLite does so with everyone's permissions, and takes

@@ -12,7 +12,8 @@ CREATE TABLE accounts (
     roles TEXT NOT NULL,
     language TEXT NOT NULL,
     disabled_at BIGINT NOT NULL DEFAULT 0,
-    -- Grows with everything that sign-ins depend on: password, roles, disabling.
+    -- Grows with everything that is seen of it or that sign-ins depend on: language, password,
+    -- roles, disabling.
     version BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
@@ -80,6 +81,7 @@ CREATE TABLE sign_ins (
 );
 CREATE INDEX sign_ins_of_user ON sign_ins (user_id, created_at);
 CREATE INDEX sign_ins_by_end ON sign_ins (ends_at);
+CREATE INDEX sign_ins_succeeded ON sign_ins (rotated_at) WHERE successor IS NOT NULL;
 CREATE INDEX sign_ins_ended ON sign_ins (ended_at) WHERE ended_at <> 0;
 
 CREATE TABLE api_keys (
@@ -97,12 +99,13 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_of_user ON api_keys (user_id, created_at);
 CREATE INDEX api_keys_by_end ON api_keys (expires_at) WHERE expires_at <> 0;
 
--- The beginnings of names that API keys mint for: nobody else gets such a name while one lives.
+-- The beginnings of names that API keys mint for: nobody else gets such a name while one lives, and
+-- for some time afterwards.
 CREATE TABLE namespaces (
     key_id TEXT NOT NULL,
     prefix TEXT COLLATE "BINARY" NOT NULL,
     user_id TEXT COLLATE "BINARY" NOT NULL,
-    -- The key's.
+    -- When they are free again, if the key ends.
     expires_at BIGINT NOT NULL,
     PRIMARY KEY (key_id, prefix)
 );
@@ -146,6 +149,7 @@ CREATE TABLE outbox (
     is_dead BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX outbox_by_time ON outbox (kind, is_dead, due_at);
+CREATE INDEX outbox_dead ON outbox (created_at) WHERE is_dead = 1;
 
 -- Held until the end of a transaction by whoever does what only one may do at a time. Where places
 -- are handed out, it counts them: so they become visible in their order.

@@ -1,6 +1,9 @@
 //! Every error that leaves, in one place: a room's error becomes a code, a detail and, where
 //! a field is at fault, its pointer. Causes go to the log.
 
+mod accounts;
+mod rooms;
+
 use std::{any::Any, time::Duration};
 
 use axum::{
@@ -14,13 +17,17 @@ use common::{
     jwt::TokenFault,
 };
 
-use super::{extract::idempotent, shares::whole_seconds};
+use self::{
+    accounts::account,
+    rooms::{limited, render, session, ticket, too_many_viewers},
+};
+use super::extract::idempotent;
 use crate::{
+    account::{AccountError, WeakPassword},
     idempotency::IdempotencyError,
     limit::{Crowded, Decision},
-    render::{Limit, Position, RenderError},
-    session::{ChangeError, SessionError, access::Denied},
-    store::{Full, Quota, Space},
+    render::{Position, RenderError},
+    session::{SessionError, access::Denied},
     ticket::TicketError,
     token::IssueError,
 };
@@ -69,6 +76,18 @@ pub(super) enum ApiError {
     Forbidden,
     /// No such template in the gallery.
     NoSuchTemplate(String),
+    /// No accounts are kept here.
+    AccountsOff,
+    /// What the account room says.
+    Account(AccountError),
+    /// A password that cannot be taken.
+    WeakPassword { pointer: &'static str, weak: WeakPassword },
+    /// An API key that is none, or that has ended.
+    ApiKey,
+    /// An API key or a role that does not allow this.
+    Denied(&'static str),
+    /// A refresh token in the body and another one in the cookie.
+    TwoRefreshTokens,
     /// What the session room says.
     Session(SessionError),
     /// What the render room says.
@@ -106,6 +125,7 @@ from! {
     TokenFault => Token,
     TicketError => Ticket,
     IdempotencyError => Idempotency,
+    AccountError => Account,
 }
 
 /// A problem that does not know its request yet; [`super::guard`] completes it.
@@ -193,8 +213,13 @@ impl ApiError {
             Self::Ticket(TicketError::Invalid) => tracing::warn!("a ticket was refused"),
             Self::Origin => tracing::warn!("a page of another site was refused"),
             Self::Host => tracing::warn!("a request by a name that is not ours was refused"),
-            Self::Credentials => tracing::warn!("a password was refused"),
-            Self::Forbidden | Self::Session(SessionError::Denied(Denied::Stranger)) => {
+            Self::Credentials | Self::Account(AccountError::Credentials) => {
+                tracing::warn!("a password was refused");
+            }
+            Self::ApiKey => tracing::warn!("an API key was refused"),
+            Self::Forbidden
+            | Self::Denied(_)
+            | Self::Session(SessionError::Denied(Denied::Stranger)) => {
                 tracing::warn!("someone was refused what belongs to another");
             }
             _ => {}
@@ -254,6 +279,24 @@ impl ApiError {
                 Code::TemplateNotFound,
                 format!("There is no template `{}`; /api/templates lists them.", short(&name)),
             ),
+            Self::AccountsOff => Draft::new(
+                Code::AccountsOff,
+                "Nodes that share a Redis keep accounts in PostgreSQL: the operator has to set \
+                 database-url.",
+            ),
+            Self::Account(error) => account(error),
+            Self::WeakPassword { pointer, weak } => {
+                Draft::field(Code::PasswordRejected, pointer, weak.to_string())
+            }
+            Self::ApiKey => {
+                Draft::new(Code::AuthTokenInvalid, "The API key was revoked, or is none of ours.")
+            }
+            Self::Denied(why) => Draft::new(Code::Forbidden, why),
+            Self::TwoRefreshTokens => Draft::field(
+                Code::ValidationFailed,
+                "/refresh_token",
+                "the cookie has another one; send one of the two",
+            ),
             Self::Session(error) => session(error),
             Self::Render(error) => render(error),
             Self::Issue(IssueError::Lifetime(max)) => Draft::field(
@@ -297,139 +340,14 @@ fn last_segment(pointer: &str) -> &str {
     pointer.rsplit('/').next().unwrap_or(pointer)
 }
 
-fn session(error: SessionError) -> Draft {
-    match error {
-        SessionError::NotFound => Draft::new(
-            ErrorCode::SessionNotFound,
-            "It was never created, was deleted, or has expired.",
-        ),
-        SessionError::Exists => Draft::field(
-            ErrorCode::SessionExists,
-            "/session_id",
-            "choose another id, or change the session with PUT",
-        ),
-        SessionError::Changed => Draft::field(
-            ErrorCode::PreconditionFailed,
-            "If-Match",
-            "the session has another revision by now; read it and decide again",
-        ),
-        SessionError::NoSuchTemplate(name) => Draft::field(
-            ErrorCode::ValidationFailed,
-            "/template_name",
-            format!("there is no template `{}`; /api/templates lists them", short(&name)),
-        ),
-        SessionError::Change(ChangeError { pointer, detail }) => {
-            Draft::field(ErrorCode::ValidationFailed, pointer, detail)
-        }
-        SessionError::Render(error) => render(error),
-        SessionError::Full(full, quota) => used_up(full, quota),
-        SessionError::Denied(Denied::Anonymous) => Draft::new(
-            ErrorCode::AuthRequired,
-            "This picture is private: send its owner's token as Authorization: Bearer <token>, \
-             or a ticket as ?ticket=<ticket>.",
-        ),
-        SessionError::Denied(Denied::Stranger) => ApiError::Forbidden.draft(),
-        SessionError::Defect(error) => {
-            tracing::error!(%error, "a defect");
-            Draft::of_status(StatusCode::INTERNAL_SERVER_ERROR)
-        }
-        SessionError::Bus(error) => {
-            tracing::error!(%error, "the bus failed");
-            Draft::new(ErrorCode::StoreUnavailable, "The stream cannot begin now; try again.")
-        }
-        SessionError::Store(error) => {
-            tracing::error!(%error, "the store failed");
-            Draft::new(ErrorCode::StoreUnavailable, "Nothing was changed; try again.")
-        }
-    }
-}
-
-fn ticket(error: TicketError) -> Draft {
-    match error {
-        TicketError::Invalid => Draft::new(
-            ErrorCode::AuthTicketInvalid,
-            "A ticket opens one session, once, soon after it was issued; get a new one.",
-        ),
-        TicketError::Limit(limit) => Draft::new(
-            ErrorCode::TicketLimit,
-            format!("{limit} tickets of this user wait to be used; each waits 30 seconds at most."),
-        ),
-        TicketError::Store(error) => session(error.into()),
-    }
-}
-
-fn render(error: RenderError) -> Draft {
-    match error {
-        RenderError::Template { message, at } => {
-            Draft::template(ErrorCode::TemplateInvalid, &message, at)
-        }
-        RenderError::Render { message, at } => {
-            Draft::template(ErrorCode::RenderFailed, &message, at)
-        }
-        RenderError::NotSvg(fault) => Draft::template(ErrorCode::NotSvg, &fault.to_string(), None),
-        RenderError::Worker => {
-            tracing::error!("no render worker could do a job");
-            Draft::new(ErrorCode::RenderUnavailable, "Nothing was changed; try again.")
-        }
-        RenderError::Unmetered { .. } => {
-            Draft::template(ErrorCode::TemplateInvalid, &error.to_string(), None)
-        }
-        RenderError::Limit(limit) if limit.is_of_snapshot() => {
-            Draft::new(ErrorCode::RenderLimit, limit.to_string())
-        }
-        RenderError::Limit(limit) => {
-            let args = matches!(limit, Limit::ArgsBytes(_));
-            let pointer = if args { "/args" } else { "/template" };
-            Draft::field(ErrorCode::RenderLimit, pointer, limit.to_string())
-        }
-    }
-}
-
-fn limited(decision: &Decision) -> Draft {
-    let wait = whole_seconds(decision.more_after).max(1);
-    let Decision { limit, rate, .. } = decision;
-    let detail = format!("The limit is {rate} ({limit}); try again in {wait} s.");
-    Draft { retry_after: Some(wait), ..Draft::new(ErrorCode::RateLimited, detail) }
-}
-
-fn used_up(full: Full, quota: Quota) -> Draft {
-    let (name, whose) = match full {
-        Full::Sessions(Space::User) => ("sessions-per-user", "You have"),
-        Full::Bytes(Space::User) => ("bytes-per-user", "Your sessions may come to"),
-        Full::Sessions(Space::Public) => ("public-sessions-in-all", "Of public ones there are"),
-        Full::Bytes(Space::Public) => ("public-bytes-in-all", "Public sessions may come to"),
-        Full::Sessions(Space::PublicFromAddress) => {
-            ("public-sessions-per-address", "Of public ones your address has")
-        }
-        Full::Bytes(Space::PublicFromAddress) => {
-            ("public-bytes-per-address", "Public sessions from one address may come to")
-        }
-        Full::Sessions(Space::All) => ("sessions-in-all", "There are"),
-        Full::Bytes(Space::All) => ("bytes-in-all", "All sessions may come to"),
-    };
-    let most = match full {
-        Full::Sessions(_) => format!("{} sessions, as many as may live", quota.sessions),
-        Full::Bytes(_) => format!("{} bytes in all, and this would be more", quota.bytes),
-    };
-    let detail = format!("{whose} {most} ({name}). Room comes back when sessions end.");
-    Draft { quota: Some(name), ..Draft::new(ErrorCode::QuotaExceeded, detail) }
-}
-
-fn too_many_viewers(crowded: Crowded) -> Draft {
-    let (code, what, most) = match crowded {
-        Crowded::Session(most) => (ErrorCode::TooManyViewers, "This session", most),
-        Crowded::Address(most) => (ErrorCode::TooManyViewers, "Your address", most),
-        Crowded::Node(most) => (ErrorCode::NodeFull, "This node", most),
-    };
-    let limit = crowded.name();
-    Draft::new(code, format!("{what} has {most} viewers, as many as it may have ({limit})."))
-}
-
 /// RFC 6750 §3: what kind of token would help, and what is wrong with the one that was sent.
 fn challenge(code: ErrorCode) -> Option<&'static str> {
     match code {
         ErrorCode::AuthRequired
         | ErrorCode::AuthCredentialsInvalid
+        | ErrorCode::AuthRefreshInvalid
+        | ErrorCode::AuthRefreshExpired
+        | ErrorCode::AuthRefreshReused
         | ErrorCode::AuthTicketInvalid => Some("Bearer"),
         ErrorCode::AuthTokenInvalid | ErrorCode::AuthTokenExpired => {
             Some("Bearer error=\"invalid_token\"")

@@ -1,5 +1,8 @@
 //! Every setting there is: a row each, with its default and the reason for it.
 
+mod accounts;
+mod limits;
+
 /// One setting: a flag, an `EASEL_…` variable and a key of the file at once.
 #[derive(Debug)]
 pub struct Setting {
@@ -19,7 +22,7 @@ pub struct Setting {
 impl Setting {
     /// The setting with this key.
     pub(super) fn of(key: &str) -> Option<&'static Self> {
-        SETTINGS.iter().find(|setting| setting.key == key)
+        settings().find(|setting| setting.key == key)
     }
 }
 
@@ -38,7 +41,12 @@ const fn secret(key: &'static str, value: &'static str, help: &'static str) -> S
 
 /// Every setting there is: the one list that flags, variables, file keys, defaults, help and
 /// `check-config` are made from.
-pub const SETTINGS: &[Setting] = &[
+pub fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
+    SERVER.iter().chain(accounts::ACCOUNTS).chain(limits::LIMITS)
+}
+
+/// What a server is, and what it draws.
+const SERVER: &[Setting] = &[
     setting("listen", "ADDRESS", "127.0.0.1:3000", "Where to serve; port 0 takes any free one"),
     setting("ops-listen", "ADDRESS", "127.0.0.1:3001", "Where to serve health and metrics"),
     setting(
@@ -132,42 +140,6 @@ pub const SETTINGS: &[Setting] = &[
         "previous-master-key",
         "SECRET",
         "The master key before this one: opens what it sealed, so that it is sealed anew",
-    ),
-    secret(
-        "smtp-url",
-        "URL",
-        "The mail server: smtps://user:password@host, or smtp:// with STARTTLS; without one, mail \
-         is put into files of the data directory",
-    ),
-    setting(
-        "mail-from",
-        "ADDRESS",
-        "",
-        "Whom mail is from, such as Easel <easel@example.com>; needed with smtp-url",
-    ),
-    setting(
-        "verify-ttl",
-        "DURATION",
-        "1d",
-        "How long the link of a mail works that proves an address: people look the next morning",
-    ),
-    setting(
-        "reset-ttl",
-        "DURATION",
-        "30m",
-        "How long the link of a mail works that leads to a new password: whoever asked is waiting",
-    ),
-    setting(
-        "webhook-urls",
-        "URLS",
-        "",
-        "Who is told of accounts' events, such as https://hooks.example/easel, with commas",
-    ),
-    secret(
-        "webhook-secret",
-        "SECRET",
-        "Signs what they are told, as Standard Webhooks has it: `echo whsec_$(openssl rand -base64 \
-         32)` prints one",
     ),
     setting("heartbeat", "DURATION", "15s", "How often an idle stream shows that it is alive"),
     setting(
@@ -269,142 +241,6 @@ pub const SETTINGS: &[Setting] = &[
         "BYTES",
         "402653184",
         "Most memory of a worker that makes PNGs: a few bitmaps of the longest side",
-    ),
-    setting(
-        "trusted-proxy",
-        "NETWORKS",
-        "",
-        "Our own proxies, such as 10.0.0.0/8: their X-Forwarded-For names the client",
-    ),
-    setting(
-        "requests-per-address",
-        "RATE",
-        "60000/1m",
-        "Requests from an address; an office behind one address stays far below, a flood does not",
-    ),
-    setting(
-        "requests-per-user",
-        "RATE",
-        "60000/1m",
-        "Requests with a user's token, from wherever they come",
-    ),
-    setting(
-        "tokens-per-address",
-        "RATE",
-        "1200/1m",
-        "Attempts to get a token: 20 sign-ins a second are a large site, and cost half a percent of a core",
-    ),
-    setting(
-        "creations-per-address",
-        "RATE",
-        "1200/1m",
-        "Attempts to create a session, from an address; a wall of dashboards has a few hundred",
-    ),
-    setting("creations-per-user", "RATE", "1200/1m", "Attempts to create a session, by a user"),
-    setting(
-        "updates-per-session",
-        "RATE",
-        "6000/1m",
-        "Changes of a session: 100 a second are more than any screen shows",
-    ),
-    setting(
-        "updates-per-user",
-        "RATE",
-        "30000/1m",
-        "Changes of a user's sessions: 500 a second keep a hundred pictures moving",
-    ),
-    setting(
-        "updates-per-address",
-        "RATE",
-        "30000/1m",
-        "Changes of public sessions, from an address",
-    ),
-    setting(
-        "renders-per-address",
-        "RATE",
-        "600/1m",
-        "Pictures made for one request alone, PNG among them: what they cost nobody shares",
-    ),
-    setting(
-        "viewers-per-session",
-        "COUNT",
-        "25000",
-        "Viewers of a session on a node: a popular one leaves half of the node to the others",
-    ),
-    setting(
-        "viewers-per-address",
-        "COUNT",
-        "10000",
-        "Viewers from an address on a node: a conference behind one address fits in",
-    ),
-    setting(
-        "viewers-per-node",
-        "COUNT",
-        "50000",
-        "Viewers in all on a node: two hundred megabytes of memory, and as many open files",
-    ),
-    setting(
-        "connections-per-address",
-        "COUNT",
-        "12000",
-        "Connections from an address: its viewers and some more; never more than half of all",
-    ),
-    setting(
-        "connections-per-node",
-        "COUNT",
-        "65536",
-        "Connections in all: viewers and some more, within the open files that the system allows",
-    ),
-    setting(
-        "request-head-timeout",
-        "DURATION",
-        "30s",
-        "How long a connection may take to ask for something, the first time or again",
-    ),
-    setting(
-        "request-body-timeout",
-        "DURATION",
-        "30s",
-        "How long a body may take to come in: a megabyte by a telephone line of 300 kbit/s",
-    ),
-    setting("sessions-per-user", "COUNT", "10000", "Living sessions of a user"),
-    setting(
-        "bytes-per-user",
-        "BYTES",
-        "268435456",
-        "Stored by a user: templates, args and pictures of living sessions",
-    ),
-    setting(
-        "public-sessions-per-address",
-        "COUNT",
-        "10000",
-        "Living public sessions that an address has created: a tenth of all, for nobody to take all",
-    ),
-    setting(
-        "public-bytes-per-address",
-        "BYTES",
-        "134217728",
-        "Stored in the public sessions that an address has created: an eighth of all",
-    ),
-    setting("public-sessions-in-all", "COUNT", "100000", "Living public sessions of all together"),
-    setting(
-        "public-bytes-in-all",
-        "BYTES",
-        "1073741824",
-        "Stored in public sessions by all together",
-    ),
-    setting(
-        "sessions-in-all",
-        "COUNT",
-        "1000000",
-        "Living sessions of all users, and the public ones: with rows and indexes, a gigabyte",
-    ),
-    setting(
-        "bytes-in-all",
-        "BYTES",
-        "10737418240",
-        "Stored by all together: where minting is open, anyone can be as many users as they like; \
-         less than the disk has",
     ),
     setting(
         "log",

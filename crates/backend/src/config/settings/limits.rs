@@ -1,0 +1,181 @@
+//! Fair shares: how much one client, one user and one session may take.
+
+use super::{Setting, setting};
+
+pub(super) const LIMITS: &[Setting] = &[
+    setting(
+        "trusted-proxy",
+        "NETWORKS",
+        "",
+        "Our own proxies, such as 10.0.0.0/8: their X-Forwarded-For names the client",
+    ),
+    setting(
+        "requests-per-address",
+        "RATE",
+        "60000/1m",
+        "Requests from an address; an office behind one address stays far below, a flood does not",
+    ),
+    setting(
+        "requests-per-user",
+        "RATE",
+        "60000/1m",
+        "Requests with a user's token, from wherever they come",
+    ),
+    setting(
+        "tokens-per-address",
+        "RATE",
+        "1200/1m",
+        "Attempts to get a token: 20 sign-ins a second are a large site, and cost half a percent of a core",
+    ),
+    setting(
+        "logins-per-address",
+        "RATE",
+        "60/1m",
+        "Attempts to sign in with a password, from an address: an office at nine o'clock",
+    ),
+    setting(
+        "logins-per-account",
+        "RATE",
+        "30/5m",
+        "Attempts to sign in to an account, from wherever they come: whoever guesses gets nowhere",
+    ),
+    setting(
+        "refreshes-per-address",
+        "RATE",
+        "1200/1m",
+        "Refresh tokens that are used, from an address; each is used about four times an hour",
+    ),
+    setting(
+        "registrations-per-address",
+        "RATE",
+        "20/1h",
+        "Attempts to get an account, to its proof",
+    ),
+    setting("mails-per-address", "RATE", "20/1h", "Mails that anyone asks for from an address"),
+    setting(
+        "mails-per-recipient",
+        "RATE",
+        "5/1h",
+        "Mails that anyone can cause to one address of e-mail",
+    ),
+    setting("key-creations-per-user", "RATE", "60/1h", "Attempts to make an API key, by a user"),
+    setting(
+        "refreshes-per-sign-in",
+        "RATE",
+        "120/1h",
+        "Refresh tokens of one sign-in; tabs share it",
+    ),
+    setting("denials-per-user", "RATE", "30/1m", "Refusals by roles that the audit log tells of"),
+    setting(
+        "creations-per-address",
+        "RATE",
+        "1200/1m",
+        "Attempts to create a session, from an address; a wall of dashboards has a few hundred",
+    ),
+    setting("creations-per-user", "RATE", "1200/1m", "Attempts to create a session, by a user"),
+    setting(
+        "updates-per-session",
+        "RATE",
+        "6000/1m",
+        "Changes of a session: 100 a second are more than any screen shows",
+    ),
+    setting(
+        "updates-per-user",
+        "RATE",
+        "30000/1m",
+        "Changes of a user's sessions: 500 a second keep a hundred pictures moving",
+    ),
+    setting(
+        "updates-per-address",
+        "RATE",
+        "30000/1m",
+        "Changes of public sessions, from an address",
+    ),
+    setting(
+        "renders-per-address",
+        "RATE",
+        "600/1m",
+        "Pictures made for one request alone, PNG among them: what they cost nobody shares",
+    ),
+    setting(
+        "viewers-per-session",
+        "COUNT",
+        "25000",
+        "Viewers of a session on a node: a popular one leaves half of the node to the others",
+    ),
+    setting(
+        "viewers-per-address",
+        "COUNT",
+        "10000",
+        "Viewers from an address on a node: a conference behind one address fits in",
+    ),
+    setting(
+        "viewers-per-node",
+        "COUNT",
+        "50000",
+        "Viewers in all on a node: two hundred megabytes of memory, and as many open files",
+    ),
+    setting(
+        "connections-per-address",
+        "COUNT",
+        "12000",
+        "Connections from an address: its viewers and some more; never more than half of all",
+    ),
+    setting(
+        "connections-per-node",
+        "COUNT",
+        "65536",
+        "Connections in all: viewers and some more, within the open files that the system allows",
+    ),
+    setting(
+        "request-head-timeout",
+        "DURATION",
+        "30s",
+        "How long a connection may take to ask for something, the first time or again",
+    ),
+    setting(
+        "request-body-timeout",
+        "DURATION",
+        "30s",
+        "How long a body may take to come in: a megabyte by a telephone line of 300 kbit/s",
+    ),
+    setting("sessions-per-user", "COUNT", "10000", "Living sessions of a user"),
+    setting(
+        "bytes-per-user",
+        "BYTES",
+        "268435456",
+        "Stored by a user: templates, args and pictures of living sessions",
+    ),
+    setting(
+        "public-sessions-per-address",
+        "COUNT",
+        "10000",
+        "Living public sessions that an address has created: a tenth of all, for nobody to take all",
+    ),
+    setting(
+        "public-bytes-per-address",
+        "BYTES",
+        "134217728",
+        "Stored in the public sessions that an address has created: an eighth of all",
+    ),
+    setting("public-sessions-in-all", "COUNT", "100000", "Living public sessions of all together"),
+    setting(
+        "public-bytes-in-all",
+        "BYTES",
+        "1073741824",
+        "Stored in public sessions by all together",
+    ),
+    setting(
+        "sessions-in-all",
+        "COUNT",
+        "1000000",
+        "Living sessions of all users, and the public ones: with rows and indexes, a gigabyte",
+    ),
+    setting(
+        "bytes-in-all",
+        "BYTES",
+        "10737418240",
+        "Stored by all together: where minting is open, anyone can be as many users as they like; \
+         less than the disk has",
+    ),
+];
