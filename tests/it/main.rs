@@ -41,6 +41,7 @@ mod nodes_any_order;
 mod nodes_faults;
 mod openapi;
 mod page;
+mod page_accounts;
 mod picture_attacks;
 mod private;
 mod problems;

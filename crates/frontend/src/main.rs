@@ -7,11 +7,16 @@
 
 mod api;
 mod app;
+mod attempt;
 mod components;
+mod device;
 mod draft;
+mod form;
 mod identity;
 mod live;
 mod pages;
+mod random;
+mod rights;
 mod route;
 mod snippet;
 mod wording;

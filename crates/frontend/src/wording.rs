@@ -47,9 +47,27 @@ pub(crate) fn sentence(text: &str) -> String {
     first.into_iter().chain(rest).chain(stop.chars()).collect()
 }
 
+/// What is said of a thing, where it is said beside the thing and not with its name: "it" is that
+/// one.
+pub(crate) fn about_it(text: &str) -> String {
+    let verbs = ["is ", "has ", "must ", "may ", "cannot ", "does "];
+    match verbs.iter().any(|verb| text.starts_with(verb)) {
+        true => format!("it {text}"),
+        false => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_subject_gets_one() {
+        assert_eq!(about_it("is too short"), "it is too short");
+        assert_eq!(about_it("must be text"), "it must be text");
+        assert_eq!(about_it("unknown field"), "unknown field");
+        assert_eq!(about_it("issues are none"), "issues are none");
+    }
 
     #[test]
     fn a_sentence_begins_and_ends() {

@@ -34,10 +34,12 @@ pub(crate) fn Snippets(
 
 /// A text in a box, with a button that copies it.
 #[component]
-fn Copyable(
+pub(crate) fn Copyable(
     /// The text.
+    #[prop(into)]
     text: Signal<String>,
     /// What it is.
+    #[prop(into)]
     what: String,
 ) -> impl IntoView {
     let source = NodeRef::<Code>::new();

@@ -5,13 +5,14 @@ use common::{
     api::{SessionSummary, Visibility},
 };
 use leptos::{prelude::*, task::spawn_local};
-use time::OffsetDateTime;
-use web_sys::js_sys::Date;
 
-use super::ask;
+use super::{
+    ask, now,
+    paging::{Paging, ShowMore},
+};
 use crate::{
     api,
-    components::{ConfirmDelete, Link, StillPicture},
+    components::{ConfirmDelete, Link, Problem, StillPicture},
     identity::Identity,
     route::Route,
     wording::{ago, counted, duration},
@@ -23,21 +24,39 @@ pub(crate) fn Sessions(
     /// Whose sessions.
     user: UserId,
 ) -> impl IntoView {
-    let list = List::new(expect_context::<Identity>(), user.clone());
+    let who = expect_context::<Identity>();
+    let owner = user.clone();
+    let list = Paging::new(
+        |session: &SessionSummary| &session.session_id,
+        move |cursor| {
+            let owner = owner.clone();
+            async move {
+                let page = api::sessions(who, &owner, cursor.as_deref()).await?;
+                Ok((page.sessions, page.next_cursor))
+            }
+        },
+    );
     list.show_more();
 
     let asked = RwSignal::new(None::<SessionId>);
+    let owner = user.clone();
+    let delete = Callback::new(move |id: SessionId| {
+        let owner = owner.clone();
+        spawn_local(async move {
+            match api::delete(who, &owner, &id).await {
+                Err(error) if !error.is_gone() => list.problem.set(Some(error.to_string())),
+                _ => list.rows.update(|rows| rows.retain(|row| row.session_id != id.as_str())),
+            }
+        });
+    });
     let row = move |session: SessionSummary| view! { <Row user=user.clone() session asked /> };
-    let is_empty = move || list.ended() && list.rows.with(Vec::is_empty);
     view! {
         <div class="head">
             <h1 tabindex="-1">"Your sessions"</h1>
             <Link to=Route::NewSession id="new-session" class="button">"New session"</Link>
         </div>
-        <div id="problem" class="problem" role="alert">
-            {move || list.problem.get().map(|text| view! { <p>{text}</p> })}
-        </div>
-        {move || is_empty().then(|| view! {
+        <Problem text=list.problem />
+        {move || list.is_empty().then(|| view! {
             <div class="empty">
                 <p>"Nothing on the easel yet."</p>
                 <p class="hint">
@@ -47,20 +66,15 @@ pub(crate) fn Sessions(
                 <Link to=Route::NewSession class="button">"Create the first"</Link>
             </div>
         })}
-        <ul class="rows" id="sessions" aria-busy=move || list.busy.get().to_string()>
+        <ul class="rows" id="sessions" aria-busy=move || list.is_busy().to_string()>
             <For
                 each=move || list.rows.get()
                 key=|session| (session.session_id.clone(), session.revision.clone())
                 children=row
             />
         </ul>
-        {move || list.busy.get().then(|| view! { <p class="hint">"Loading…"</p> })}
-        {move || (list.next.with(|next| *next != Next::End) && !list.busy.get()).then(|| view! {
-            <button type="button" id="show-more" class="quiet" on:click=move |_| list.show_more()>
-                {move || if list.problem.with(Option::is_some) { "Try again" } else { "Show more" }}
-            </button>
-        })}
-        <ConfirmDelete asked on_yes=Callback::new(move |id| list.delete(id)) />
+        <ShowMore list />
+        <ConfirmDelete asked on_yes=delete />
     }
 }
 
@@ -116,83 +130,4 @@ fn Row(user: UserId, session: SessionSummary, asked: RwSignal<Option<SessionId>>
             </button>
         </li>
     })
-}
-
-/// Where the next part of the list is.
-#[derive(Clone, PartialEq, Eq)]
-enum Next {
-    Start,
-    At(String),
-    End,
-}
-
-/// As much of the list as was asked for.
-#[derive(Clone, Copy)]
-struct List {
-    who: Identity,
-    user: StoredValue<UserId>,
-    rows: RwSignal<Vec<SessionSummary>>,
-    next: RwSignal<Next>,
-    busy: RwSignal<bool>,
-    problem: RwSignal<Option<String>>,
-}
-
-impl List {
-    fn new(who: Identity, user: UserId) -> Self {
-        Self {
-            who,
-            user: StoredValue::new(user),
-            rows: RwSignal::new(Vec::new()),
-            next: RwSignal::new(Next::Start),
-            busy: RwSignal::new(false),
-            problem: RwSignal::new(None),
-        }
-    }
-
-    /// Whether everything there is, is shown.
-    fn ended(self) -> bool {
-        self.next.with(|next| *next == Next::End)
-    }
-
-    fn show_more(self) {
-        let cursor = match self.next.get_untracked() {
-            Next::Start => None,
-            Next::At(cursor) => Some(cursor),
-            Next::End => return,
-        };
-        let user = self.user.get_value();
-        self.busy.set(true);
-        spawn_local(async move {
-            match api::sessions(self.who, &user, cursor.as_deref()).await {
-                Ok(page) => {
-                    self.problem.set(None);
-                    self.rows.update(|rows| {
-                        // One that was created meanwhile may push another onto this page too.
-                        rows.retain(|old| {
-                            page.sessions.iter().all(|new| new.session_id != old.session_id)
-                        });
-                        rows.extend(page.sessions);
-                    });
-                    self.next.set(page.next_cursor.map_or(Next::End, Next::At));
-                }
-                Err(error) => self.problem.set(Some(error.to_string())),
-            }
-            self.busy.set(false);
-        });
-    }
-
-    fn delete(self, id: SessionId) {
-        let user = self.user.get_value();
-        spawn_local(async move {
-            match api::delete(self.who, &user, &id).await {
-                Err(error) if !error.is_gone() => self.problem.set(Some(error.to_string())),
-                _ => self.rows.update(|rows| rows.retain(|row| row.session_id != id.as_str())),
-            }
-        });
-    }
-}
-
-fn now() -> OffsetDateTime {
-    let seconds = (Date::now() / 1000.0) as i64;
-    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

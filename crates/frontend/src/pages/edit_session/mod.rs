@@ -262,6 +262,7 @@ fn Token(who: Identity) -> impl IntoView {
     let line = Signal::derive(move || {
         who.pass().map(|pass| snippet::token_export(&pass.token)).unwrap_or_default()
     });
+    let has_account = Memo::new(move |_| who.account().is_some());
     let masked = move || {
         if shown.get() { line.get() } else { snippet::token_export("…") }
     };
@@ -272,6 +273,10 @@ fn Token(who: Identity) -> impl IntoView {
         </div>
         <p class="hint">
             "Your token, ready for a shell. Until it expires, whoever holds it is you."
+            {move || has_account.get().then(|| view! {
+                " That is soon: for a program, "
+                <Link to=Route::Account>"make an API key"</Link> "."
+            })}
         </p>
     }
 }

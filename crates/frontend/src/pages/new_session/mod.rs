@@ -9,6 +9,7 @@ use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use super::{Server, ask, lifetimes};
 use crate::{
     api,
+    attempt::Attempts,
     components::{StillPicture, VisibilityChoice},
     draft::read_args,
     identity::Identity,
@@ -40,6 +41,7 @@ pub(crate) fn NewSession(
     let visibility = RwSignal::new(Visibility::Public);
     let problem = RwSignal::new(None::<String>);
     let busy = RwSignal::new(false);
+    let attempts = Attempts::new();
 
     // The first of the gallery is chosen until one chooses, for it looks like something.
     Effect::new(move || {
@@ -67,10 +69,10 @@ pub(crate) fn NewSession(
             visibility: Some(visibility.get_untracked()),
             ..start_from(chosen.get_untracked())
         };
-        let user = user.clone();
+        let (user, key) = (user.clone(), attempts.key_for(&session));
         busy.set(true);
         spawn_local(async move {
-            match api::create(who, &user, &session).await {
+            match api::create(who, &user, &session, &key).await {
                 Ok(created) => match created.session_id.parse() {
                     Ok(id) => navigator.go(Route::EditSession(id)),
                     Err(_) => navigator.go(Route::Sessions),
