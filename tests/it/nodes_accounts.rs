@@ -143,3 +143,34 @@ async fn a_database_that_cannot_be_used_stops_the_start_in_one_line() {
     let newer = start(&database, &[]).await;
     assert!(newer.fails(1).contains("a newer program has written"), "{}", newer.fails(1));
 }
+
+#[tokio::test]
+async fn nobody_tries_passwords_while_nobody_can_count_them() {
+    let (redis, postgres) = (Redis::start().await, Postgres::start().await);
+    let node = shared(&redis, &postgres.database()).start().await;
+    let alice = member([&node, &node], "alice").await;
+    redis.pause();
+    let refused = node.logs_in(&alice.email, PASSWORD).await;
+    refused.refuses(ErrorCode::StoreUnavailable);
+    assert!(!refused.header("retry-after").is_empty());
+    redis.resume();
+    wait::until("a sign-in", async || {
+        (node.logs_in(&alice.email, PASSWORD).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// No text of PostgreSQL has it, and asking for it would be a fault of the store.
+#[tokio::test]
+async fn a_name_with_a_nul_is_nobodys() {
+    let (redis, postgres) = (Redis::start().await, Postgres::start().await);
+    let node = shared(&redis, &postgres.database()).start().await;
+    let alice = member([&node, &node], "alice").await;
+    for (path, code) in [
+        ("/api/auth/sign-ins/%00", ErrorCode::SignInNotFound),
+        ("/api/user/alice/keys/%00", ErrorCode::ApiKeyNotFound),
+    ] {
+        alice.send(alice.request(Method::DELETE, path)).await.refuses(code);
+    }
+    node.logs_in("nul\0@example.com", PASSWORD).await.refuses(ErrorCode::AuthCredentialsInvalid);
+}
