@@ -291,7 +291,7 @@ fn minting(raw: &Raw, listen: SocketAddr) -> Result<Minting, ConfigError> {
     if minting == Minting::Open && !loopback && !allowed {
         let (value, source) = raw.get("minting").unwrap_or(("", &Source::Default));
         let fix = format!(
-            "anyone who can reach {listen} could sign in as anyone; listen on a loopback address, \
+            "anyone who can reach {listen} could sign in as anyone who has no account; listen on a loopback address, \
              use --minting accounts, or, where everyone is trusted, add --allow-open-minting"
         );
         return Err(bad("minting", value, source, fix));

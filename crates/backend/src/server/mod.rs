@@ -326,7 +326,9 @@ impl Server {
         let config = &self.app.config;
         let (public, ops) = (listeners.public.local_addr()?, listeners.ops.local_addr()?);
         let minting = match config.minting {
-            Minting::Open => "open (anyone who can reach this server can sign in as anyone)",
+            Minting::Open => {
+                "open (anyone who can reach this server can sign in as anyone who has no account)"
+            }
             Minting::Accounts => "accounts",
         };
         if config.keys.master.is_none() && !config.listen.ip().is_loopback() {
