@@ -61,8 +61,9 @@ impl Stores {
         let shared = Arc::new(store.clone());
         let directory = config.data_dir.clone();
         let database = match &config.database {
-            Some(_) => database(config).await?,
-            None => {
+            // The file of the sessions has one writer, whoever names it.
+            Some(url) if !url.is_file(&file) => database(config).await?,
+            Some(_) | None => {
                 let beside = Database::beside(&store, config.longest_token()).await;
                 Some(beside.map_err(|source| ServerError::Store { file: file.clone(), source })?)
             }

@@ -1,6 +1,11 @@
 //! Where a database is.
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf, absolute},
+    str::FromStr,
+    sync::Arc,
+};
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -79,6 +84,12 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// Whether it is this file.
+    pub fn is_file(&self, file: &Path) -> bool {
+        let Place::Sqlite(own) = &*self.0 else { return false };
+        matches!((absolute(own), absolute(file)), (Ok(own), Ok(file)) if own == file)
+    }
+
     /// Whether many nodes can share it.
     pub fn is_shared(&self) -> bool {
         matches!(*self.0, Place::Postgres(_))
@@ -88,6 +99,19 @@ impl DatabaseUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_the_same_however_it_is_named() {
+        let here = std::env::current_dir().unwrap();
+        let url: DatabaseUrl = "sqlite://data/easel.db".parse().unwrap();
+        for file in ["data/easel.db", "./data/easel.db"] {
+            assert!(url.is_file(Path::new(file)), "{file}");
+            assert!(url.is_file(&here.join(file)), "{file}");
+        }
+        assert!(!url.is_file(Path::new("data/accounts.db")));
+        let url: DatabaseUrl = "postgres://db.example/accounts".parse().unwrap();
+        assert!(!url.is_file(Path::new("accounts")));
+    }
 
     #[test]
     fn a_password_is_not_shown() {
