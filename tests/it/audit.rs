@@ -3,18 +3,7 @@
 use common::{api::ErrorCode, path};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Actor, Mailbox, Node, PASSWORD, Setup, easel};
-
-/// Someone with a role, whom an operator has made at the command line.
-async fn made(node: &Node, user: &str, role: &str) -> Actor {
-    let data = node.data().to_str().unwrap().to_owned();
-    let args = ["account", "create", user, "--role", role, "--data-dir", &data];
-    let outcome = easel(node.data(), &[], &args).await;
-    let (_, password) = outcome.succeeds().trim_end().rsplit_once(' ').unwrap();
-    let login = json!({ "user_id": user, "password": password });
-    let answer = node.asks(path::LOGIN, &login).await.is(200).json();
-    node.bearer(user, answer["access_token"].as_str().unwrap())
-}
+use tests::{Actor, Mailbox, Node, PASSWORD, Setup};
 
 /// All that fits a filter, page by page, newest first.
 async fn entries(auditor: &Actor, filter: &str) -> Vec<Value> {
@@ -37,7 +26,7 @@ fn told(entry: &Value) -> [&str; 4] {
 #[tokio::test]
 async fn what_happens_to_an_account_is_told_in_its_order() {
     let node = Node::start().await;
-    let auditor = made(&node, "auditor", "AUDITOR").await;
+    let auditor = node.made("auditor", "AUDITOR").await;
     let mut alice = node.member("alice").await;
     node.logs_in(&alice.email, "not the password").await.is(401);
     alice.renews().await;
@@ -93,7 +82,7 @@ async fn what_happens_to_an_account_is_told_in_its_order() {
 #[tokio::test]
 async fn a_filter_finds_what_fits_all_of_it() {
     let node = Node::start().await;
-    let auditor = made(&node, "auditor", "AUDITOR").await;
+    let auditor = node.made("auditor", "AUDITOR").await;
     for user in ["alice", "bob"] {
         node.member(user).await;
     }
@@ -120,7 +109,7 @@ async fn a_filter_finds_what_fits_all_of_it() {
 #[tokio::test]
 async fn an_export_is_all_of_it_a_line_each_and_is_told_itself() {
     let node = Node::start().await;
-    let auditor = made(&node, "auditor", "AUDITOR").await;
+    let auditor = node.made("auditor", "AUDITOR").await;
     node.member("alice").await;
     let before = entries(&auditor, "").await;
     let export = auditor.get("/api/audit?format=ndjson").await.is(200);
@@ -137,11 +126,26 @@ async fn an_export_is_all_of_it_a_line_each_and_is_told_itself() {
 #[tokio::test]
 async fn an_address_that_a_trusted_proxy_names_is_the_one_that_is_told() {
     let node = Setup::default().set("trusted-proxy", "127.0.0.1/32").start().await;
-    let auditor = made(&node, "auditor", "AUDITOR").await;
+    let auditor = node.made("auditor", "AUDITOR").await;
     let body = json!({ "email": "alice@example.com" });
     let request = node.request(Method::POST, path::PASSWORD_RESET_REQUEST).json(&body);
     node.send(request.header("X-Forwarded-For", "192.0.2.7")).await.is(202);
     let found = entries(&auditor, "&action=password.reset_requested").await;
     assert_eq!(found[0]["address"], json!("192.0.2.7"));
     assert!(Mailbox::of("alice@example.com", &[&node]).mails().is_empty());
+}
+
+/// Everyone may ask to change their own account, and some of that is not theirs to change.
+#[tokio::test]
+async fn whoever_insists_on_what_is_not_theirs_does_not_fill_the_log() {
+    let node = Setup::default().set("denials-per-user", "3/1h").start().await;
+    let auditor = node.made("auditor", "AUDITOR").await;
+    let alice = node.member("alice").await;
+    for _ in 0..5 {
+        let own = "/api/users/alice";
+        let enable = json!({ "disabled": false });
+        alice.asks(Method::PATCH, own, &enable).await.refuses(ErrorCode::Forbidden);
+        alice.get(path::USERS).await.refuses(ErrorCode::Forbidden);
+    }
+    assert_eq!(entries(&auditor, "&actor=alice&action=access.denied").await.len(), 3);
 }

@@ -3,7 +3,7 @@
 use common::{api::ErrorCode, path};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{Actor, Member, Node, PASSWORD, easel, wait};
+use tests::{Actor, Member, Node, PASSWORD, wait};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -60,17 +60,6 @@ fn table() -> Vec<Row> {
     ]
 }
 
-/// Someone whom an operator has made at the command line.
-async fn made(node: &Node, user: &str, role: &str) -> Actor {
-    let data = node.data().to_str().unwrap().to_owned();
-    let args = ["account", "create", user, "--role", role, "--data-dir", &data];
-    let outcome = easel(node.data(), &[], &args).await;
-    let (_, password) = outcome.succeeds().trim_end().rsplit_once(' ').unwrap();
-    let login = json!({ "user_id": user, "password": password });
-    let answer = node.asks(path::LOGIN, &login).await.is(200).json();
-    node.bearer(user, answer["access_token"].as_str().unwrap())
-}
-
 #[tokio::test]
 async fn every_role_gets_what_the_table_says_and_nothing_else() {
     let node = Node::start().await;
@@ -82,9 +71,9 @@ async fn every_role_gets_what_the_table_says_and_nothing_else() {
         ("auditor", "AUDITOR"),
         ("admin", "ADMIN"),
     ] {
-        who.push(made(&node, user, role).await);
+        who.push(node.made(user, role).await);
     }
-    made(&node, "boss", "ADMIN").await;
+    node.made("boss", "ADMIN").await;
     for (method, route, body, statuses) in table() {
         for ((name, actor), status) in WHO.iter().zip(&who).zip(statuses) {
             let mut request = actor.request(method.clone(), route);
@@ -138,7 +127,7 @@ async fn the_table_has_every_route_with_a_right() {
 async fn a_role_that_was_taken_away_is_gone_at_once() {
     let node = Node::start().await;
     let (admin, auditor) =
-        (made(&node, "admin", "ADMIN").await, made(&node, "auditor", "AUDITOR").await);
+        (node.made("admin", "ADMIN").await, node.made("auditor", "AUDITOR").await);
     auditor.get(path::AUDIT).await.is(200);
     let roles = path::user_roles(&"auditor".parse().unwrap());
     let changed = admin.asks(Method::PUT, &roles, &json!({ "roles": ["USER"] })).await.is(200);
@@ -185,9 +174,9 @@ impl Begun {
 async fn a_right_that_is_taken_while_a_request_is_under_way_is_gone() {
     let node = Node::start().await;
     for (user, role) in [("boss", "ADMIN"), ("alice", "USER")] {
-        made(&node, user, role).await;
+        node.made(user, role).await;
     }
-    let boss = made(&node, "chief", "ADMIN").await;
+    let boss = node.made("chief", "ADMIN").await;
     let alice: Value = boss.get("/api/users/alice").await.is(200).json();
     for (user, role, method, route, body) in [
         ("a1", "ADMIN", "PUT", "/api/users/a1/roles", json!({ "roles": ["USER", "ADMIN"] })),
@@ -197,7 +186,7 @@ async fn a_right_that_is_taken_while_a_request_is_under_way_is_gone() {
         ("a5", "ADMIN", "DELETE", "/api/users/alice", json!({ "password": "x" })),
         ("a6", "USER", "POST", "/api/user/a6/keys", json!({ "name": "x", "scopes": ["sessions"] })),
     ] {
-        let actor = made(&node, user, role).await;
+        let actor = node.made(user, role).await;
         let begun = Begun::by(&node, &actor, method, route, &body).await;
         let disable = json!({ "disabled": true });
         boss.asks(Method::PATCH, &format!("/api/users/{user}"), &disable).await.is(200);
@@ -208,7 +197,7 @@ async fn a_right_that_is_taken_while_a_request_is_under_way_is_gone() {
         assert_eq!(after, alice, "{user}");
     }
     // Nothing of it is wrong but the time.
-    let actor = made(&node, "a7", "ADMIN").await;
+    let actor = node.made("a7", "ADMIN").await;
     let body = json!({ "language": "ko" });
     let answer = Begun::by(&node, &actor, "PATCH", "/api/users/alice", &body).await.goes_on().await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -217,7 +206,7 @@ async fn a_right_that_is_taken_while_a_request_is_under_way_is_gone() {
 #[tokio::test]
 async fn the_last_administrator_stays() {
     let node = Node::start().await;
-    let admin = made(&node, "admin", "ADMIN").await;
+    let admin = node.made("admin", "ADMIN").await;
     let own = path::user(&"admin".parse().unwrap());
     let roles = path::user_roles(&"admin".parse().unwrap());
     let depose = async || admin.asks(Method::PUT, &roles, &json!({ "roles": ["USER"] })).await;
@@ -226,14 +215,14 @@ async fn the_last_administrator_stays() {
     admin.asks(Method::PATCH, &own, &disable).await.refuses(ErrorCode::LastAdmin);
     let (boss, delete) = (admin.clone(), json!({ "password": "not the password" }));
     boss.asks(Method::DELETE, &own, &delete).await.refuses(ErrorCode::AuthCredentialsInvalid);
-    made(&node, "boss", "ADMIN").await;
+    node.made("boss", "ADMIN").await;
     depose().await.is(200);
 }
 
 #[tokio::test]
 async fn a_disabled_account_is_out_until_it_is_enabled() {
     let node = Node::start().await;
-    let admin = made(&node, "admin", "ADMIN").await;
+    let admin = node.made("admin", "ADMIN").await;
     let alice: Member = node.member("alice").await;
     let (_, key) = alice.makes_key(&["sessions"]).await;
     let by_key = node.bearer("alice", &key);
@@ -255,9 +244,9 @@ async fn a_disabled_account_is_out_until_it_is_enabled() {
 #[tokio::test]
 async fn accounts_are_listed_page_by_page_and_changed_as_they_were_seen() {
     let node = Node::start().await;
-    let admin = made(&node, "admin", "ADMIN").await;
+    let admin = node.made("admin", "ADMIN").await;
     for user in ["bob", "carol", "dave"] {
-        made(&node, user, "USER").await;
+        node.made(user, "USER").await;
     }
     let mut seen = Vec::new();
     let mut cursor = String::new();

@@ -6,7 +6,7 @@ use common::path;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{Actor, Answer, Door, Mailbox, Node};
+use crate::{Actor, Answer, Door, Mailbox, Node, easel};
 
 /// A password that anyone may have.
 pub const PASSWORD: &str = "four words in a row";
@@ -74,6 +74,20 @@ impl Node {
         let mail = Mailbox::of(&email, &[self]).gets(1).await;
         self.asks(path::VERIFY_EMAIL, &json!({ "token": mail.token() })).await.is(200);
         self.signs_in(user).await
+    }
+
+    /// Someone with a role, whom an operator has made at the command line.
+    ///
+    /// # Panics
+    /// When they cannot sign in with the password that was printed.
+    pub async fn made(&self, user: &str, role: &str) -> Actor {
+        let data = self.data().to_str().expect("a plain path").to_owned();
+        let args = ["account", "create", user, "--role", role, "--data-dir", &data];
+        let outcome = easel(self.data(), &[], &args).await;
+        let (_, password) = outcome.succeeds().trim_end().rsplit_once(' ').expect("a password");
+        let login = json!({ "user_id": user, "password": password });
+        let answer = self.asks(path::LOGIN, &login).await.is(200).json();
+        self.bearer(user, answer["access_token"].as_str().expect("an access token"))
     }
 }
 

@@ -106,11 +106,6 @@ impl Accounts {
         }))
     }
 
-    /// Whether anyone may ask for an account.
-    pub fn is_open(&self) -> bool {
-        self.settings.registration
-    }
-
     /// The account of this name.
     ///
     /// # Errors

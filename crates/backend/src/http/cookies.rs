@@ -59,7 +59,16 @@ pub(super) async fn clear(_: TrustedOrigin) -> Result<impl IntoResponse, ApiErro
 }
 
 fn set_cookie(value: &str, life: Duration) -> Result<[(HeaderName, HeaderValue); 1], ApiError> {
-    let cookie = Cookie::build((COOKIE_NAME, value))
+    strict(COOKIE_NAME, value, life)
+}
+
+/// Sets a cookie that no script reads and no other site's page sends.
+pub(super) fn strict(
+    name: &str,
+    value: &str,
+    life: Duration,
+) -> Result<[(HeaderName, HeaderValue); 1], ApiError> {
+    let cookie = Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .secure(true)
@@ -68,7 +77,7 @@ fn set_cookie(value: &str, life: Duration) -> Result<[(HeaderName, HeaderValue);
         .same_site(SameSite::Strict)
         .max_age(life)
         .build();
-    // A token is base64url and dots: it is always a header's value.
+    // Tokens are base64url and dots: always a header's value.
     let mut value = HeaderValue::from_str(&cookie.to_string()).map_err(|_| ApiError::Internal)?;
     value.set_sensitive(true);
     Ok([(header::SET_COOKIE, value)])

@@ -12,9 +12,10 @@ use common::{
     },
     path,
 };
-use cookie::{Cookie, SameSite, time::Duration};
+use cookie::{Cookie, time::Duration};
 
 use super::{
+    cookies::strict,
     docs::{Refusals, reads, refuses},
     error::ApiError,
     extract::{
@@ -257,17 +258,7 @@ fn answer(grant: Grant, as_cookie: bool) -> Result<Response, ApiError> {
 }
 
 fn cookie(value: &str, life: Duration) -> Result<[(HeaderName, HeaderValue); 1], ApiError> {
-    let cookie = Cookie::build((REFRESH_COOKIE_NAME, value))
-        .path("/")
-        .http_only(true)
-        .secure(true)
-        .same_site(SameSite::Strict)
-        .max_age(life)
-        .build();
-    // A refresh token is base64url: it is always a header's value.
-    let mut value = HeaderValue::from_str(&cookie.to_string()).map_err(|_| ApiError::Internal)?;
-    value.set_sensitive(true);
-    Ok([(header::SET_COOKIE, value)])
+    strict(REFRESH_COOKIE_NAME, value, life)
 }
 
 /// What a client calls itself.

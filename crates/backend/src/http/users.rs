@@ -130,21 +130,20 @@ pub(super) async fn get(Over { allowed, user }: Over<SeeingAccount>) -> Result<S
 )]
 pub(super) async fn patch(
     Over { allowed, user }: Over<ChangingAccount>,
+    shares: Shares,
     expected: IfVersion,
     Json(update): Json<UpdateAccount>,
 ) -> Result<Shown, ApiError> {
+    let account = allowed.accounts.get(&user).await?;
+    let rules_all = allowed.roles.iter().any(|role| Right::SetRoles.is_of(*role));
+    if update.disabled.is_some() && !(rules_all || allowed.by_right && has_no_rights(&account)) {
+        return Err(allowed.denied("disable this account", Some(&user), &shares).await?);
+    }
+    if update.language.is_some() && !(rules_all || allowed.who.user == user) {
+        return Err(allowed.denied("change this account", Some(&user), &shares).await?);
+    }
     let by = allowed.authority();
-    let Allowed { accounts, source, who, roles, by_right, .. } = allowed;
-    let account = accounts.get(&user).await?;
-    let rules_all = roles.iter().any(|role| Right::SetRoles.is_of(*role));
-    if update.disabled.is_some() && !(rules_all || by_right && has_no_rights(&account)) {
-        accounts.denied("disable this account", Some(&user), &source).await?;
-        return Err(ApiError::Denied("Your roles do not allow to disable or enable this account."));
-    }
-    if update.language.is_some() && !(rules_all || who.user == user) {
-        accounts.denied("change this account", Some(&user), &source).await?;
-        return Err(ApiError::Denied("Your roles do not allow to change this account."));
-    }
+    let Allowed { accounts, source, .. } = allowed;
     let expected = expected.of(&account)?;
     if let Some(disabled) = update.disabled {
         // Whoever was found to have no role must still have none.

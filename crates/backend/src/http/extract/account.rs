@@ -128,7 +128,7 @@ pub(in crate::http) struct Allowed<What> {
     pub(in crate::http) roles: Roles,
     /// Whether it is by a right over others: what is one's own needs none.
     pub(in crate::http) by_right: bool,
-    what: PhantomData<What>,
+    what: PhantomData<fn() -> What>,
 }
 refuses!(Allowed<SeeingAccounts>: Forbidden; and Holder);
 refuses!(Allowed<ReadingAudit>: Forbidden; and Holder);
@@ -166,12 +166,23 @@ impl<What: Asks> Allowed<What> {
         if by_right || is_own {
             return Ok(Self { accounts, source, who, roles, by_right, what: PhantomData });
         }
-        // Whoever insists fills neither the log nor the store with it.
         let shares = Shares::from_request_parts(parts, app).await?;
-        if shares.has_left_of_user(Limit::DenialsPerUser, &who.user).await? {
-            accounts.denied(What::RIGHT.as_str(), target, &source).await?;
+        let refused = Self { accounts, source, who, roles, by_right, what: PhantomData };
+        Err(refused.denied(What::RIGHT.as_str(), target, &shares).await?)
+    }
+
+    /// What someone is told whose roles do not allow something; the audit log tells of it.
+    pub(in crate::http) async fn denied(
+        &self,
+        what: &str,
+        target: Option<&UserId>,
+        shares: &Shares,
+    ) -> Result<ApiError, ApiError> {
+        // Whoever insists fills neither the log nor the store with it.
+        if shares.has_left_of_user(Limit::DenialsPerUser, &self.who.user).await? {
+            self.accounts.denied(what, target, &self.source).await?;
         }
-        Err(ApiError::Denied("Your roles do not allow this."))
+        Ok(ApiError::Denied("Your roles do not allow this."))
     }
 }
 
