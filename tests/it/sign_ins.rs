@@ -6,7 +6,7 @@ use common::{api::ErrorCode, path};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::{LABEL, Member, Node, PASSWORD, Setup, still_clock};
+use tests::{LABEL, Member, Node, PASSWORD, Setup, still_clock, wait};
 
 /// The life of a refresh token after it was replaced, and a moment.
 const GRACE: Duration = Duration::from_secs(10);
@@ -54,9 +54,11 @@ async fn a_refresh_token_is_good_once_and_its_successor_is_the_same_for_everyone
     assert_eq!(successors.len(), 1, "fifty answers, one successor");
     assert_eq!(node.metric("easel_refreshes_total{outcome=\"Rotated\"}").await, 1);
     assert_eq!(node.metric("easel_refreshes_total{outcome=\"Repeated\"}").await, 49);
-    clock.advance(GRACE);
+    // The store adds the time that each has really waited for its turn, so a story cannot name the
+    // very moment; the table beside `Link::judge` does.
+    clock.advance(GRACE / 2);
     node.refreshes(&alice.refresh_token).await.is(200);
-    clock.advance(MOMENT);
+    clock.advance(GRACE / 2 + wait::PATIENCE);
     node.refreshes(&alice.refresh_token).await.refuses(ErrorCode::AuthRefreshReused);
 }
 
